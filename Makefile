@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export CCACHE_DIR ?= $(CURDIR)/build/ccache
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test measure soak coverage mutate bench largest lint format generated clean distclean
+.PHONY: help demo test check measure bench lint format generated clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,32 +19,23 @@ help: ## show this list
 demo: $(VENV)/base ## replay the recorded trace through the RTL; results in build/demo
 	@hic demo
 
-test: $(VENV)/test ## run all tests, with coverage
+test: $(VENV)/test ## run the tests that take 10 minutes together
 	@mkdir -p build
-	@pytest -n auto --dist worksteal --cov --cov-report=term --cov-report=html:build/coverage $(PYTEST_FLAGS)
+	@pytest -n auto --dist worksteal $(PYTEST_FLAGS)
+
+check: $(VENV)/test ## run everything else, for hours; goes on where it was; CHECK_FLAGS="--list", "soak demo", ...
+	@python tests/check.py $(CHECK_FLAGS)
 
 measure: $(VENV)/base ## measure what software sees of the RTL, in cycles, beside a plain PLIC; results in build/measure
 	@hic measure --against plic
 
-soak: $(VENV)/base ## random lockstep for 12 million cycles; goes on where it was; results in build/soak
-	@hic soak
-
-coverage: $(VENV)/fpga ## coverage of the RTL by line, branch and toggle, and functional; results in build/rtl-coverage
-	@hic coverage
-
-mutate: $(VENV)/test ## change the RTL in 1,000 small ways, and see which test notices; results in build/mutate
-	@hic mutate
-
 bench: $(VENV)/fpga ## measure speed and size on an ECP5; results in build/bench
 	@hic bench --set goals
 
-largest: $(VENV)/test ## simulate, place and route the largest configuration (half an hour); results in build/largest
-	@pytest -m long tests/test_cosim_corners.py
-	@hic bench --set largest --quick -o build/largest
-
 lint: $(VENV)/test ## check style and types
 	@ruff check .
-	@mypy
+	@rm -rf build/lint && python -m pip install --quiet --no-deps --target build/lint .
+	@cd build/lint && mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache
 
 generated: $(VENV)/base ## write the generated documents anew
 	@hic registers --format markdown -o docs/registers.md

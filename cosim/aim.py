@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from random import Random
 
-from rtl.parameters import Trigger
-from rtl.registers import MAP
-from sw_model.port import BusError, window_address
-from sw_model.reference import ReferenceController
+from hic.rtl.parameters import Trigger
+from hic.rtl.registers import MAP
+from hic.sw_model.port import BusError, window_address
+from hic.sw_model.reference import ReferenceController
 
 from .coverage import depth_of
 from .testbench import Testbench

@@ -47,7 +47,7 @@ def serve(design: Design, directory: Path, *, divisor: int) -> Iterator[str]:
     design.build()
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(
-            run, design, "cosim.benches.board", directory, settings={DEVICE: str(device), DIVISOR: str(divisor)}
+            run, design, "hic.cosim.benches.board", directory, settings={DEVICE: str(device), DIVISOR: str(divisor)}
         )
         try:
             end = time.monotonic() + _START_S

@@ -22,10 +22,10 @@ from cocotbext.axi.axil_channels import (
     AxiLiteWTransaction,
 )
 
-from rtl.parameters import Cause, Parameters
-from rtl.registers import MAP
-from rtl.timing import AXI4_LITE_CYCLES, Limits
-from sw_model.port import BusError, DirectLine, Port, TrapLine
+from hic.rtl.parameters import Cause, Parameters
+from hic.rtl.registers import MAP
+from hic.rtl.timing import AXI4_LITE_CYCLES, Limits
+from hic.sw_model.port import BusError, DirectLine, Port, TrapLine
 
 __all__ = [
     "PERIOD_NS", "BusHang", "ForeignResponse", "RtlPort", "answer_cycles", "is_error",

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from rtl.cli import OUTPUT_FILE, parameters_of, sizes, write
+from hic.rtl.cli import OUTPUT_FILE, parameters_of, sizes, write
 
 __all__ = ["COMMANDS"]
 
@@ -59,8 +59,8 @@ def soak(seed: int, configurations: int, cycles: int, workers: int, fresh: bool,
     Exit status 1 if there was a fault.
     Example: hic soak --seed 1 --configurations 60 --cycles 12000000
     """
-    from cosim.soak import Campaign, run_campaign
-    from cosim.state import StateError
+    from hic.cosim.soak import Campaign, run_campaign
+    from hic.cosim.state import StateError
 
     campaign = Campaign(seed, configurations, cycles)
     with _progress() as bar:
@@ -114,10 +114,10 @@ def coverage(
     \b
     Example: hic coverage --check
     """
-    from cosim.code_coverage import ExclusionError, directed_benches, measure_coverage
-    from cosim.run import BuildFailed, SimulationFailed
-    from fpga.tools import ToolError
-    from rtl.parameters import Parameters
+    from hic.cosim.code_coverage import ExclusionError, directed_benches, measure_coverage
+    from hic.cosim.run import BuildFailed, SimulationFailed
+    from hic.fpga.tools import ToolError
+    from hic.rtl.parameters import Parameters
 
     parameters = Parameters(
         source_count=sources, context_count=contexts, hart_count=harts, priority_bits=priority_bits
@@ -175,13 +175,13 @@ def mutate(
     Exit status 1 if a mutant survived.
     Example: hic mutate --mutants 1000 --seed 1 --judges all
     """
-    from cosim.mutants import PARAMETERS, make_mutants
-    from cosim.mutate import JUDGES, BaselineError, judge_mutants
-    from cosim.proof_judges import PROOF_JUDGES
-    from cosim.run import BuildFailed
-    from cosim.state import StateError
-    from fpga.tools import ToolError
-    from proofs.tools import ProofToolError
+    from hic.cosim.mutants import PARAMETERS, make_mutants
+    from hic.cosim.mutate import JUDGES, BaselineError, judge_mutants
+    from hic.cosim.proof_judges import PROOF_JUDGES
+    from hic.cosim.run import BuildFailed
+    from hic.cosim.state import StateError
+    from hic.fpga.tools import ToolError
+    from hic.proofs.tools import ProofToolError
 
     judges = {"tests": JUDGES, "proofs": PROOF_JUDGES, "all": (*JUDGES, *PROOF_JUDGES)}[kind]
     with _progress() as bar:
@@ -232,12 +232,12 @@ def measure(
     Exit status 1 if the controller did what it must not, or, with --check, if a limit is exceeded.
     Example: hic measure --sources 64 --contexts 8 --harts 2 --against plic
     """
-    from cosim.measurement.campaign import Campaign
-    from cosim.measurement.campaign import measure as implementation
-    from cosim.measurement.machines import MIN_CONTEXTS, MIN_SOURCES
-    from cosim.measurement.pictures import save_pictures
-    from cosim.measurement.tables import exceeded, tables
-    from cosim.run import BuildFailed, SimulationFailed
+    from hic.cosim.measurement.campaign import Campaign
+    from hic.cosim.measurement.campaign import measure as implementation
+    from hic.cosim.measurement.machines import MIN_CONTEXTS, MIN_SOURCES
+    from hic.cosim.measurement.pictures import save_pictures
+    from hic.cosim.measurement.tables import exceeded, tables
+    from hic.cosim.run import BuildFailed, SimulationFailed
 
     parameters = parameters_of(sources, contexts, harts, priority_bits)
     for name, value, least in (("--sources", sources, MIN_SOURCES), ("--contexts", contexts, MIN_CONTEXTS)):

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
-import rtl
-from rtl.export.generate import TOP, generate
-from rtl.parameters import Parameters
+from hic import rtl
+from hic.rtl.export.generate import TOP, generate
+from hic.rtl.parameters import Parameters
 
 from .coverage import Coverage
 from .nets import Nets, examine_nets
@@ -41,7 +41,7 @@ _ARGUMENTS = ("--coverage-line", "--coverage-toggle", "-CFLAGS", "-O0")
 EXCLUSIONS = Path(rtl.__file__).with_name("coverage.toml")
 """The file that lists what is left out, and why."""
 
-_BENCH = "cosim.benches.soak"
+_BENCH = "hic.cosim.benches.soak"
 
 _DIRECTED = {"sweep": (1, 2), "states": (2, 6)}
 """Benches that are run once, and how many sources and contexts each needs."""
@@ -311,7 +311,7 @@ def measure_coverage(
     design = Design(verilog, arguments=_ARGUMENTS)
     design.build()
     runs = [(_BENCH, f"{number:03}") for number in range(parts)]
-    runs += [(f"cosim.benches.{name}", name) for name in directed_benches(parameters)]
+    runs += [(f"hic.cosim.benches.{name}", name) for name in directed_benches(parameters)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         futures = [
             pool.submit(_run_part, design, bench, parameters, directory / name, -(-cycles // parts), seed + number)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from rtl.registers import MAP, WINDOW_BYTES, Dimension, unit_of
-from sw_model.reference import ReferenceController
+from hic.rtl.registers import MAP, WINDOW_BYTES, Dimension, unit_of
+from hic.sw_model.reference import ReferenceController
 
 __all__ = [
     "EXCLUSIONS", "OPERATIONS", "Bin", "Coverage", "Exclusion", "Level", "SourceState", "TargetState", "depth_of",

@@ -12,12 +12,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sw_model.comparison import differences
-from sw_model.machine import run_scenario
-from sw_model.reference import ReferencePort
-from sw_model.results import Delivery, RunResult, Step
-from sw_model.results import Path as Route
-from sw_model.scenario import Policy, Scenario, load_scenario
+from hic.sw_model.comparison import differences
+from hic.sw_model.machine import run_scenario
+from hic.sw_model.reference import ReferencePort
+from hic.sw_model.results import Delivery, RunResult, Step
+from hic.sw_model.results import Path as Route
+from hic.sw_model.scenario import Policy, Scenario, load_scenario
 
 from .bus import PERIOD_NS
 from .report import POLICIES, figures, page, summarise, tables, write_latencies

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 from matplotlib.patheffects import withStroke
 
-from sw_model.results import Path as Route
+from hic.sw_model.results import Path as Route
 
 from .waves import Story, acknowledging_hart, register_name
 

@@ -1,7 +1,7 @@
 """Events that the gateways must accept in each cycle, predicted from the pins (docs/architecture.md, section 3)."""
 
-from rtl.parameters import SYNCHRONIZER_CYCLES, Parameters, Trigger
-from sw_model.reference import ReferenceController
+from hic.rtl.parameters import SYNCHRONIZER_CYCLES, Parameters, Trigger
+from hic.sw_model.reference import ReferenceController
 
 __all__ = ["GatewayModel"]
 

@@ -18,10 +18,10 @@ import numpy as np
 from rich.table import Table
 from vcdvcd import VCDVCD
 
-from rtl.interfaces import Operation
-from rtl.parameters import SYNCHRONIZER_CYCLES, Cause, Parameters
-from rtl.registers import MAP
-from rtl.timing import Limits
+from hic.rtl.interfaces import Operation
+from hic.rtl.parameters import SYNCHRONIZER_CYCLES, Cause, Parameters
+from hic.rtl.registers import MAP
+from hic.rtl.timing import Limits
 
 __all__ = ["LatencyError", "LatencyMonitor", "LatencyReport", "PinToLine", "Pins", "latency_from_vcd"]
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rtl.interfaces import Operation
-from rtl.parameters import LATENCY_CYCLES, SYNCHRONIZER_CYCLES, Cause, Parameters, Trigger
-from sw_model.reference import ReferenceController
+from hic.rtl.interfaces import Operation
+from hic.rtl.parameters import LATENCY_CYCLES, SYNCHRONIZER_CYCLES, Cause, Parameters, Trigger
+from hic.sw_model.reference import ReferenceController
 
 from .monitor import Sample
 

@@ -11,9 +11,9 @@ import cocotb
 from cocotb.task import Task
 from cocotb.triggers import Event, First, ReadOnly, RisingEdge, Timer
 
-from rtl.interfaces import Operation
-from rtl.parameters import Cause, Parameters
-from sw_model.port import DirectLine, TrapLine
+from hic.rtl.interfaces import Operation
+from hic.rtl.parameters import Cause, Parameters
+from hic.sw_model.port import DirectLine, TrapLine
 
 from .bus import PERIOD_NS, is_error
 

@@ -15,11 +15,11 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from fpga.tools import ToolError, run_tool
-from proofs.equivalence import compare, prepare
-from proofs.tools import ProofToolError
-from rtl.export.generate import TOP, observed
-from rtl.parameters import Parameters
+from hic.fpga.tools import ToolError, run_tool
+from hic.proofs.equivalence import compare, prepare
+from hic.proofs.tools import ProofToolError
+from hic.rtl.export.generate import TOP, observed
+from hic.rtl.parameters import Parameters
 
 from .replay import recorder
 from .run import Design

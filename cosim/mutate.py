@@ -116,16 +116,16 @@ class BenchJudge:
 
 
 def _soak(name: str, cycles: int, seed: int, *, is_long: bool) -> BenchJudge:
-    return BenchJudge(name, "cosim.benches.soak", {"HIC_SEED": str(seed), "HIC_CYCLES": str(cycles)}, is_long)
+    return BenchJudge(name, "hic.cosim.benches.soak", {"HIC_SEED": str(seed), "HIC_CYCLES": str(cycles)}, is_long)
 
 
 JUDGES: tuple[Judge, ...] = (
     _soak("soak, 40,000 cycles", 40_000, 1, is_long=False),
-    BenchJudge("directed", "cosim.benches.directed"),
-    BenchJudge("each", "cosim.benches.each"),
-    BenchJudge("latency", "cosim.benches.latency"),
+    BenchJudge("directed", "hic.cosim.benches.directed"),
+    BenchJudge("each", "hic.cosim.benches.each"),
+    BenchJudge("latency", "hic.cosim.benches.latency"),
     _soak("soak, 400,000 cycles", 400_000, 2, is_long=True),
-    BenchJudge("many", "cosim.benches.many", is_long=True),
+    BenchJudge("many", "hic.cosim.benches.many", is_long=True),
 )
 """The cheapest first."""
 

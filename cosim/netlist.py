@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-from rtl.export.generate import TOP, generate
-from rtl.parameters import Parameters
-from sw_model.comparison import differences
-from sw_model.machine import run_scenario
-from sw_model.reference import ReferencePort
-from sw_model.results import RunResult
-from sw_model.scenario import Scenario, load_scenario
-from sw_model.uart import UartPort
+from hic.rtl.export.generate import TOP, generate
+from hic.rtl.parameters import Parameters
+from hic.sw_model.comparison import differences
+from hic.sw_model.machine import run_scenario
+from hic.sw_model.reference import ReferencePort
+from hic.sw_model.results import RunResult
+from hic.sw_model.scenario import Scenario, load_scenario
+from hic.sw_model.uart import UartPort
 
 from .board import serve
 from .run import Design, run
@@ -44,7 +44,7 @@ def run_lockstep(design: Design, parameters: Parameters, directory: Path, *, rec
         As `cosim.run.run`; SimulationFailed also if the scoreboard found a fault.
     """
     settings = {"HIC_SEED": str(seed), "HIC_RECORDS": str(records), **parameters_to_environment(parameters)}
-    run(design, "cosim.benches.lockstep", directory, settings=settings)
+    run(design, "hic.cosim.benches.lockstep", directory, settings=settings)
     summary = json.loads((directory / "lockstep.json").read_text())
     return Lockstep(summary["seed"], summary["records"])
 
@@ -54,7 +54,7 @@ def run_directed(design: Design, parameters: Parameters, directory: Path) -> int
 
     ``parameters`` must have at least 8 sources, 5 contexts and 2 harts. Raises as `cosim.run.run`.
     """
-    run(design, "cosim.benches.directed", directory, settings=parameters_to_environment(parameters))
+    run(design, "hic.cosim.benches.directed", directory, settings=parameters_to_environment(parameters))
     return len(list(ElementTree.parse(directory / "results.xml").iter("testcase")))
 
 
@@ -67,7 +67,7 @@ def run_on_board(design: Design, scenario: Scenario, directory: Path, *, divisor
 def run_on_design(design: Design, scenario: Scenario, directory: Path) -> Outcome:
     """A scenario on a design made for ``scenario.parameters``, under the scoreboard. Raises as `cosim.run.run`."""
     Job(scenario, directory).save()
-    run(design, "cosim.benches.scenario", directory)
+    run(design, "hic.cosim.benches.scenario", directory)
     outcome: Outcome = pickle.loads((directory / "outcome.pickle").read_bytes())
     return outcome
 

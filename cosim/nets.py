@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fpga.tools import run_tool
+from hic.fpga.tools import run_tool
 
 from .possible import Possible
 

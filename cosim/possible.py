@@ -7,7 +7,7 @@ found as soon as some test breaks it: `cosim.code_coverage` compares.
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from rtl.parameters import Parameters
+from hic.rtl.parameters import Parameters
 
 __all__ = ["Possible", "possible_values"]
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from proofs.catalogue import BLOCKS
-from proofs.refute import refute
-from rtl.export.generate import TOP
+from hic.proofs.catalogue import BLOCKS
+from hic.proofs.refute import refute
+from hic.rtl.export.generate import TOP
 
 from .mutants import PARAMETERS, Mutant, MutantSet
 

@@ -58,7 +58,7 @@ class Recording:
         """
         if not self._pins.exists():
             raise FileNotFoundError(f"{self._pins} must have been recorded")
-        run(design, "cosim.benches.replay", directory, plusargs=(f"+replay={self._pins}", *plusargs))
+        run(design, "hic.cosim.benches.replay", directory, plusargs=(f"+replay={self._pins}", *plusargs))
         told = (directory / "replay.txt").read_text()
         return int(told) if told else None
 

@@ -20,9 +20,9 @@ from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 
-from sw_model.results import PER_INTERRUPT, Delivery
-from sw_model.results import Path as Route
-from sw_model.scenario import Policy, Scenario
+from hic.sw_model.results import PER_INTERRUPT, Delivery
+from hic.sw_model.results import Path as Route
+from hic.sw_model.scenario import Policy, Scenario
 
 from .diagram import ROUTE_COLOURS, draw_story
 from .measure import LegKind

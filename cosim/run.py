@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
 
-import rtl
+from hic import rtl
 
 __all__ = ["BuildFailed", "Design", "SimulationFailed", "Simulator", "run", "tool_environment"]
 

@@ -32,16 +32,16 @@ from typing import Any
 
 import numpy as np
 
-from rtl.parameters import Parameters
-from sw_model.results import RunResult
-from sw_model.scenario import Scenario
+from hic.rtl.parameters import Parameters
+from hic.sw_model.results import RunResult
+from hic.sw_model.scenario import Scenario
 
 from .measure import Dark, Leg, LegKind
 from .run import Design, run
 
 __all__ = ["Job", "Outcome", "Waves", "design_for", "leg_summary", "run_jobs", "run_on_rtl"]
 
-_BENCH = "cosim.benches.scenario"
+_BENCH = "hic.cosim.benches.scenario"
 _POLL_S = 0.1
 
 
@@ -148,7 +148,7 @@ def design_for(parameters: Parameters, waves: Waves = Waves.NONE) -> Design:
 
 @lru_cache(maxsize=4)
 def _verilog_for(parameters: Parameters) -> str:
-    from rtl.export.generate import generate
+    from hic.rtl.export.generate import generate
 
     return generate(parameters, bus="axi4lite", trace=True)
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from rtl.interfaces import Operation
-from rtl.parameters import LATENCY_CYCLES, Cause, Parameters
-from rtl.registers import MAP, WINDOW_BYTES, unit_of
-from rtl.timing import AXI4_LITE_CYCLES, Limits
-from sw_model.port import BusError, DirectLine, TrapLine
-from sw_model.reference import Event, IllegalStep, Kind, Record, ReferenceController
+from hic.rtl.interfaces import Operation
+from hic.rtl.parameters import LATENCY_CYCLES, Cause, Parameters
+from hic.rtl.registers import MAP, WINDOW_BYTES, unit_of
+from hic.rtl.timing import AXI4_LITE_CYCLES, Limits
+from hic.sw_model.port import BusError, DirectLine, TrapLine
+from hic.sw_model.reference import Event, IllegalStep, Kind, Record, ReferenceController
 
 from .coverage import Coverage, operation_of
 from .gateway import GatewayModel

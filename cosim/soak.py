@@ -16,8 +16,8 @@ from typing import Any
 
 from rich.table import Table
 
-from rtl.export.generate import generate
-from rtl.parameters import Parameters
+from hic.rtl.export.generate import generate
+from hic.rtl.parameters import Parameters
 
 from .coverage import Coverage
 from .run import BuildFailed, Design, SimulationFailed, run
@@ -28,7 +28,7 @@ from .testbench import parameters_to_environment
 
 __all__ = ["Campaign", "Job", "Result", "Soak", "run_campaign", "run_job"]
 
-_BENCH = "cosim.benches.soak"
+_BENCH = "hic.cosim.benches.soak"
 _POLL_S = 0.5
 
 

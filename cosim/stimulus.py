@@ -8,10 +8,10 @@ from random import Random
 import cocotb
 from cocotb.task import Task
 
-from rtl.parameters import TICK_CYCLES_LOG2, Parameters, Trigger
-from rtl.registers import MAP
-from sw_model.port import BusError, window_address
-from sw_model.reference import ReferenceController
+from hic.rtl.parameters import TICK_CYCLES_LOG2, Parameters, Trigger
+from hic.rtl.registers import MAP
+from hic.sw_model.port import BusError, window_address
+from hic.sw_model.reference import ReferenceController
 
 from .aim import Aim
 from .testbench import Testbench

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from random import Random
 from typing import Any
 
-from rtl.parameters import Parameters
-from rtl.timing import Limits
-from sw_model.reference import Record
+from hic.rtl.parameters import Parameters
+from hic.rtl.timing import Limits
+from hic.sw_model.reference import Record
 
 from .bus import RtlPort
 from .coverage import Coverage

@@ -7,10 +7,10 @@ the part of ``bounded_doorbell`` that is about lines. All limits come from ``rtl
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rtl.parameters import Parameters
-from rtl.registers import MAP, WINDOW_BYTES
-from rtl.timing import ACCESSES, AXI4_LITE_CYCLES, Limits
-from sw_model.reference import ReferenceController
+from hic.rtl.parameters import Parameters
+from hic.rtl.registers import MAP, WINDOW_BYTES
+from hic.rtl.timing import ACCESSES, AXI4_LITE_CYCLES, Limits
+from hic.sw_model.reference import ReferenceController
 
 from .monitor import Access, Sample
 

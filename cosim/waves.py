@@ -10,10 +10,10 @@ from typing import Any
 
 from vcd.gtkw import GTKWSave
 
-from rtl.parameters import Parameters
-from rtl.registers import MAP
-from sw_model.results import Delivery, RunResult, Step, StepKind
-from sw_model.results import Path as Route
+from hic.rtl.parameters import Parameters
+from hic.rtl.registers import MAP
+from hic.sw_model.results import Delivery, RunResult, Step, StepKind
+from hic.sw_model.results import Path as Route
 
 from .bus import PERIOD_NS
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from amaranth.lib.wiring import Component
 
-from rtl.parameters import LATENCY_CYCLES, Parameters
+from hic.rtl.parameters import LATENCY_CYCLES, Parameters
 
 from .blocks import block_areas
 from .flow import PART, SYNTHESIS, Area, Netlist, Placement, place, synthesize
@@ -25,7 +25,7 @@ __all__ = [
     "component_class", "goals", "write_json",
 ]
 
-TOPS = {"core": "rtl.controller:Controller", "axi4lite": "rtl.top:ControllerAXI4Lite"}
+TOPS = {"core": "hic.rtl.controller:Controller", "axi4lite": "hic.rtl.top:ControllerAXI4Lite"}
 """Names for what may be measured: a class that takes ``Parameters`` alone."""
 
 

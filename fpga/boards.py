@@ -10,7 +10,7 @@ from amaranth.hdl import Elaboratable, Module
 from amaranth.lib import io
 from amaranth_boards.resources import UARTResource
 
-from rtl.parameters import Parameters
+from hic.rtl.parameters import Parameters
 
 from .board.design import Board
 from .board.lights import LIGHTS

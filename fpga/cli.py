@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from rtl.cli import OUTPUT_DIRECTORY, parameters_of, refuse, size_options
+from hic.rtl.cli import OUTPUT_DIRECTORY, parameters_of, refuse, size_options
 
 if TYPE_CHECKING:
     from .boards import Target

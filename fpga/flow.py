@@ -13,7 +13,7 @@ from typing import Any
 from amaranth.back import rtlil
 from amaranth.lib.wiring import Component
 
-from rtl.export.names import names_from_source
+from hic.rtl.export.names import names_from_source
 
 from .harness import Harness
 from .tools import Done, once, run_tool

@@ -1,7 +1,7 @@
 """The board design for simulation: small, and fast on the serial line."""
 
-from rtl.export.verilog import to_verilog
-from rtl.parameters import Parameters
+from hic.rtl.export.verilog import to_verilog
+from hic.rtl.parameters import Parameters
 
 from .board.design import Board
 from .board.plan import Pace

@@ -6,7 +6,7 @@ import vcdvcd
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from rtl.properties import Checker
+from hic.rtl.properties import Checker
 
 __all__ = ["account"]
 

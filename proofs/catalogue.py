@@ -6,17 +6,17 @@ from typing import Any
 
 from amaranth.lib import wiring
 
-from rtl.access.decoder import Decoder
-from rtl.bus.axi4lite import AXI4Lite
-from rtl.controller import Controller
-from rtl.delivery.arbiter import Arbiter
-from rtl.delivery.direct_line import DirectLine
-from rtl.delivery.gateway import Gateways
-from rtl.delivery.routing import Routing
-from rtl.delivery.trap_line import TrapLine
-from rtl.export.generate import observed
-from rtl.parameters import Parameters
-from rtl.properties import (
+from hic.rtl.access.decoder import Decoder
+from hic.rtl.bus.axi4lite import AXI4Lite
+from hic.rtl.controller import Controller
+from hic.rtl.delivery.arbiter import Arbiter
+from hic.rtl.delivery.direct_line import DirectLine
+from hic.rtl.delivery.gateway import Gateways
+from hic.rtl.delivery.routing import Routing
+from hic.rtl.delivery.trap_line import TrapLine
+from hic.rtl.export.generate import observed
+from hic.rtl.parameters import Parameters
+from hic.rtl.properties import (
     ArbiterRules,
     AXI4LiteRules,
     BoundedAccessRules,
@@ -41,11 +41,11 @@ from rtl.properties import (
     TraceRules,
     TrapLineRules,
 )
-from rtl.properties.contract import Write, preamble, refused_preamble, shared_preamble, waiting_preamble
-from rtl.properties.sweep import sweep_cycles
-from rtl.state.counters import Counters
-from rtl.state.ram import LutRam, SharedRam
-from rtl.trace import Trace
+from hic.rtl.properties.contract import Write, preamble, refused_preamble, shared_preamble, waiting_preamble
+from hic.rtl.properties.sweep import sweep_cycles
+from hic.rtl.state.counters import Counters
+from hic.rtl.state.ram import LutRam, SharedRam
+from hic.rtl.trace import Trace
 
 from .delivery import Delivery
 from .proof import Engine, Proof

@@ -4,13 +4,13 @@ from amaranth.hdl import Module, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
-from rtl.delivery.direct_line import DirectLine
-from rtl.delivery.gateway import Gateways
-from rtl.delivery.routing import Routing
-from rtl.delivery.trap_line import TrapLine
-from rtl.interfaces import DirectLineSignature, TrapLineSignature
-from rtl.parameters import Parameters
-from rtl.properties.seam import Seam
+from hic.rtl.delivery.direct_line import DirectLine
+from hic.rtl.delivery.gateway import Gateways
+from hic.rtl.delivery.routing import Routing
+from hic.rtl.delivery.trap_line import TrapLine
+from hic.rtl.interfaces import DirectLineSignature, TrapLineSignature
+from hic.rtl.parameters import Parameters
+from hic.rtl.properties.seam import Seam
 
 __all__ = ["Delivery"]
 

@@ -18,7 +18,7 @@ from amaranth.hdl import (
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-from rtl.properties import Checker
+from hic.rtl.properties import Checker
 
 __all__ = ["Engine", "Harness", "Outcome", "Proof", "Result", "bind"]
 

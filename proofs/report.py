@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
-from rtl.parameters import Parameters
+from hic.rtl.parameters import Parameters
 
 from .proof import Outcome, Result
 

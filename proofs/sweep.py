@@ -4,13 +4,13 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
-from rtl.background.reset_sweep import ResetSweep
-from rtl.delivery.routing import Routing
-from rtl.parameters import Parameters
-from rtl.properties.sweep import SweepSignature
-from rtl.state.contexts import Contexts
-from rtl.state.counters import Counters
-from rtl.state.sources import Sources
+from hic.rtl.background.reset_sweep import ResetSweep
+from hic.rtl.delivery.routing import Routing
+from hic.rtl.parameters import Parameters
+from hic.rtl.properties.sweep import SweepSignature
+from hic.rtl.state.contexts import Contexts
+from hic.rtl.state.counters import Counters
+from hic.rtl.state.sources import Sources
 
 __all__ = ["Swept"]
 

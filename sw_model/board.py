@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from rtl.link import BIN_COUNT, BOARD, BOARD_BASE
-from rtl.parameters import Parameters
+from hic.rtl.link import BIN_COUNT, BOARD, BOARD_BASE
+from hic.rtl.parameters import Parameters
 
 from .uart import Link, UartPort
 

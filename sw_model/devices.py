@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rtl.parameters import Trigger
+from hic.rtl.parameters import Trigger
 
 __all__ = ["Burst", "Device", "Level", "Periodic", "Poisson", "Replay", "idle_level"]
 

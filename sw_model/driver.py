@@ -1,7 +1,7 @@
 """Drivers: the controller's registers by name, and a guest's plain PLIC driver. Both work over any port."""
 
-from rtl.registers import MAP, Dimension, Register, plic_context_of
-from rtl.timing import Limits
+from hic.rtl.registers import MAP, Dimension, Register, plic_context_of
+from hic.rtl.timing import Limits
 
 from .port import Port, window_address
 

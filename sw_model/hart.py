@@ -8,7 +8,7 @@ world-switch code on it: it takes traps, lets the VMMs choose what runs next, wr
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from rtl.parameters import Cause
+from hic.rtl.parameters import Cause
 
 from .kernel import Cell, Kernel
 from .results import Reason, StepKind

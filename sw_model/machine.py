@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from rtl.parameters import Trigger
-from rtl.registers import MAP, WINDOW_BYTES
-from rtl.timing import Limits
+from hic.rtl.parameters import Trigger
+from hic.rtl.registers import MAP, WINDOW_BYTES
+from hic.rtl.timing import Limits
 
 from .devices import Device, idle_level
 from .driver import Driver

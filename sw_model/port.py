@@ -7,8 +7,8 @@ unchanged on all of them.
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from rtl.parameters import Cause, Parameters
-from rtl.registers import WINDOW_BYTES
+from hic.rtl.parameters import Cause, Parameters
+from hic.rtl.registers import WINDOW_BYTES
 
 __all__ = ["BusError", "DirectLine", "Port", "TrapLine", "window_address"]
 

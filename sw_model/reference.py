@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from rtl.parameters import Parameters, Trigger
-from rtl.registers import (
+from hic.rtl.parameters import Parameters, Trigger
+from hic.rtl.registers import (
     IDENTITY_VALUE,
     MANAGEMENT_OFFSET,
     MAP,

@@ -10,7 +10,7 @@ from enum import Enum, IntFlag
 from functools import reduce
 from operator import or_
 
-from rtl.parameters import Cause, Parameters, Trigger
+from hic.rtl.parameters import Cause, Parameters, Trigger
 
 from .port import DirectLine, TrapLine
 

@@ -49,8 +49,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from rtl.parameters import Parameters, Trigger
-from rtl.timing import MEASURED_MHZ
+from hic.rtl.parameters import Parameters, Trigger
+from hic.rtl.timing import MEASURED_MHZ
 
 from .costs import PLATFORMS, Platform
 from .devices import Burst, Device, Level, Periodic, Poisson, Replay

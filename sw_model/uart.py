@@ -4,7 +4,7 @@ import time
 from types import TracebackType
 from typing import Protocol
 
-from rtl.link import (
+from hic.rtl.link import (
     BOARD,
     BOARD_BASE,
     BOARD_IDENTITY,
@@ -17,9 +17,9 @@ from rtl.link import (
     Unframer,
     frame,
 )
-from rtl.parameters import LATENCY_CYCLES, Cause, Parameters
-from rtl.registers import IDENTITY_VALUE, MAP
-from rtl.timing import Limits
+from hic.rtl.parameters import LATENCY_CYCLES, Cause, Parameters
+from hic.rtl.registers import IDENTITY_VALUE, MAP
+from hic.rtl.timing import Limits
 
 from .port import BusError, DirectLine, Port, TrapLine
 

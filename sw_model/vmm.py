@@ -23,7 +23,7 @@ see, and a virtual interrupt.
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
-from rtl.parameters import Cause
+from hic.rtl.parameters import Cause
 
 from .guest import Chip, Guest
 from .hart import Hart, Vcpu

@@ -8,10 +8,10 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, connect, flipped
 
-from cosim.run import Design, run
-from rtl.bus.axi4lite import AXI4Lite, AXI4LiteSignature
-from rtl.export.verilog import to_verilog
-from rtl.interfaces import BusSignature
+from hic.cosim.run import Design, run
+from hic.rtl.bus.axi4lite import AXI4Lite, AXI4LiteSignature
+from hic.rtl.export.verilog import to_verilog
+from hic.rtl.interfaces import BusSignature
 
 ADDRESS_BITS = 12
 TESTS = (
@@ -64,7 +64,7 @@ class MemoryAXI4Lite(wiring.Component):
 @pytest.mark.parametrize("test", TESTS)
 def test_axi(test: str, variant: str, tmp_path: Path) -> None:
     design = Design(to_verilog(MemoryAXI4Lite(), "memory_axi", prefixes={"axi": "s_axi"}), top="memory_axi")
-    run(design, "cosim.benches.axi", tmp_path, settings={"HIC_SEED": "1", "HIC_VARIANT": variant}, test=test)
+    run(design, "hic.cosim.benches.axi", tmp_path, settings={"HIC_SEED": "1", "HIC_VARIANT": variant}, test=test)
 
 
 @pytest.mark.parametrize(("value", "error"), [("12", TypeError), (2, ValueError)])

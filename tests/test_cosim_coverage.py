@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cosim.code_coverage import (
+from hic.cli import main
+from hic.cosim.code_coverage import (
     CodeCoverage,
     ExclusionError,
     Point,
@@ -17,19 +18,18 @@ from cosim.code_coverage import (
     measure_coverage,
     read_points,
 )
-from cosim.coverage import EXCLUSIONS, OPERATIONS, Coverage, Level, SourceState, TargetState
-from cosim.nets import Nets, examine_nets
-from cosim.possible import Possible, possible_values
-from hic import main
-from rtl.export.generate import TOP
-from rtl.parameters import Parameters
+from hic.cosim.coverage import EXCLUSIONS, OPERATIONS, Coverage, Level, SourceState, TargetState
+from hic.cosim.nets import Nets, examine_nets
+from hic.cosim.possible import Possible, possible_values
+from hic.rtl.export.generate import TOP
+from hic.rtl.parameters import Parameters
 
 ROOT = Path(__file__).parent.parent
 PLAN = tomllib.loads((ROOT / "tests" / "testplan.toml").read_text())["coverage"]
 SMALL = Parameters(source_count=3, context_count=6, hart_count=1, priority_bits=2)
 
 
-@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.check
 def test_coverage_of_a_small_controller(directory):
     code, functional = measure_coverage(SMALL, directory, cycles=30_000)
     data = json.loads((directory / "coverage.json").read_text())

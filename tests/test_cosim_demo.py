@@ -11,23 +11,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import unmeasure
 from rich.console import Console
 
-from cosim.demo import demo
-from cosim.diagram import rows_of
-from cosim.latency import latency_from_vcd
-from cosim.measure import LegKind
-from cosim.report import short, summarise, tables
-from cosim.scenario import run_on_rtl
-from cosim.waves import Story, StoryStep, read_events
-from rtl.timing import Limits
-from sw_model.comparison import differences
-from sw_model.machine import run_scenario
-from sw_model.reference import ReferencePort
-from sw_model.results import Path as Route
-from sw_model.results import RunResult
-from sw_model.scenario import Scenario, load_scenario, packaged_scenarios
+from hic.cosim.demo import demo
+from hic.cosim.diagram import rows_of
+from hic.cosim.latency import latency_from_vcd
+from hic.cosim.measure import LegKind
+from hic.cosim.report import short, summarise, tables
+from hic.cosim.scenario import run_on_rtl
+from hic.cosim.waves import Story, StoryStep, read_events
+from hic.rtl.timing import Limits
+from hic.sw_model.comparison import differences
+from hic.sw_model.machine import run_scenario
+from hic.sw_model.reference import ReferencePort
+from hic.sw_model.results import Path as Route
+from hic.sw_model.results import RunResult
+from hic.sw_model.scenario import Scenario, load_scenario, packaged_scenarios
 
 FAULTS = ("lost", "duplicated", "misrouted", "spurious")
 POLICIES = {"hybrid": "hybrid", "trap_and_emulate": "trap-and-emulate"}
@@ -40,9 +39,7 @@ def directory(made_once) -> Path:
 
     def make(directory: Path) -> None:
         scenario = replace(load_scenario("demo"), length_ns=40_000_000)
-        with pytest.MonkeyPatch.context() as patch:
-            unmeasure(patch)
-            summary = demo(directory, scenario=scenario, part=1.0)
+        summary = demo(directory, scenario=scenario, part=1.0)
         assert summary == json.loads((directory / "summary.json").read_text())
 
     return made_once("demo", make)
@@ -60,6 +57,7 @@ def events(directory) -> dict[str, list[dict]]:
     return {key: [each for each in found if each["policy"] == policy] for key, policy in POLICIES.items()}
 
 
+@pytest.mark.check
 def test_artefacts_are_written(directory):
     names = {"summary.json", "events.jsonl", "latency.csv", "report.html", "waves.vcd", "waves.gtkw"}
     pictures = {"steps-direct.png", "steps-trap.png", "steps-doorbell.png", "exits.png", "latency-rtl.png"}
@@ -67,6 +65,7 @@ def test_artefacts_are_written(directory):
         assert (directory / name).stat().st_size > 500, name
 
 
+@pytest.mark.check
 def test_summary_has_what_is_promised(summary):
     assert summary["interrupts"] >= 150
     assert summary["interrupts"] == sum(summary["paths"].values())
@@ -78,12 +77,14 @@ def test_summary_has_what_is_promised(summary):
     assert summary["wall_s"] > 0
 
 
+@pytest.mark.check
 def test_direct_latency_is_the_constant_and_the_dark_cycles_that_an_event_meets(summary):
     latency, dark = summary["direct_latency_cycles"], Limits(load_scenario("demo").parameters).dark
     assert latency["p50"] == PIN_TO_LINE
     assert PIN_TO_LINE <= latency["p99"] <= latency["max"] <= PIN_TO_LINE + dark
 
 
+@pytest.mark.check
 def test_dark_cycles_are_those_of_the_events_and_within_their_bound(summary, events):
     dark = Limits(load_scenario("demo").parameters).dark
     for key, found in events.items():
@@ -100,12 +101,14 @@ def test_dark_cycles_are_those_of_the_events_and_within_their_bound(summary, eve
     assert summary["dark_cycles"]["direct"]["count"] > 0, "software acts on lines while they are low"
 
 
+@pytest.mark.check
 def test_hybrid_exits_less_at_each_level(summary):
     exits = summary["exits_per_interrupt"]
     assert exits["hybrid"].keys() == exits["trap_and_emulate"].keys() == {"L0", "L1"}
     assert all(exits["hybrid"][level] < exits["trap_and_emulate"][level] / 5 for level in exits["hybrid"])
 
 
+@pytest.mark.check
 def test_summary_follows_from_the_events(summary, events):
     hybrid = events["hybrid"]
     deliveries = [each for each in hybrid if each["kind"] == "delivery"]
@@ -138,6 +141,7 @@ def test_summary_follows_from_the_events(summary, events):
             assert route["modelled_cpu_cycles"]["p50"] == np.percentile(latencies, 50, method="inverted_cdf")
 
 
+@pytest.mark.check
 def test_latencies_are_those_of_the_events(directory, events):
     with (directory / "latency.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -149,6 +153,7 @@ def test_latencies_are_those_of_the_events(directory, events):
         assert all(int(row["end"]) - int(row["begin"]) == int(row["latency"]) for row in mine)
 
 
+@pytest.mark.check
 def test_faults_are_counted_not_assumed(directory):
     """A fault that a run found is in the summary."""
     import pickle
@@ -161,6 +166,7 @@ def test_faults_are_counted_not_assumed(directory):
     assert (found["lost"], found["faults"]) == (3, 4)
 
 
+@pytest.mark.check
 def test_report_stands_alone(directory):
     text = (directory / "report.html").read_text()
     assert not re.findall(r'(?:src|href)="(?!#)[^"]+"', text)
@@ -170,6 +176,7 @@ def test_report_stands_alone(directory):
         assert f'<span class="letter">{letter}</span>' in text
 
 
+@pytest.mark.check
 def test_identifiers_of_the_pictures_differ(directory):
     identifiers = re.findall(r'\bid="([^"]+)"', (directory / "report.html").read_text())
     assert len(identifiers) == len(set(identifiers))
@@ -190,6 +197,7 @@ def test_picture_has_each_acknowledge_in_the_row_of_its_hart():
     assert risen["acknowledge, hart 1"] == [30]
 
 
+@pytest.mark.check
 def test_waveform_holds_one_of_each(directory, events):
     """The legs measured from the waveform alone are those that the monitor measured, to the cycle."""
     report = latency_from_vcd(directory / "waves.vcd")
@@ -203,6 +211,7 @@ def test_waveform_holds_one_of_each(directory, events):
     assert (directory / "waves.vcd").stat().st_size < 20e6
 
 
+@pytest.mark.check
 def test_save_file_names_signals_of_the_waveform(directory):
     scopes: list[str] = []
     names = set()
@@ -233,7 +242,7 @@ def first_part(scenario: Scenario, deliveries: int) -> Scenario:
 
 
 @pytest.mark.parametrize(("name", "policy"), [
-    pytest.param(name, policy, marks=() if (name, policy) == ("nested", "hybrid") else pytest.mark.no_cover)
+    pytest.param(name, policy, marks=() if (name, policy) == ("nested", "hybrid") else pytest.mark.check)
     for name in packaged_scenarios() for policy in POLICIES.values()
 ])
 def test_rtl_delivers_as_the_model_does(name, policy, tmp_path):
@@ -260,6 +269,7 @@ def test_short_numbers_keep_three_digits(number, text):
     assert short(number) == text
 
 
+@pytest.mark.check
 def test_tables_fit_into_80_columns(summary):
     """The demo's own names are whole; with numbers as large as they get and longer names, nothing is cut off."""
     console = Console(width=80, file=StringIO(), color_system=None)

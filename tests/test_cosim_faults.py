@@ -4,16 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from cosim.run import Design, run
-from cosim.testbench import parameters_to_environment
-from rtl.export.generate import generate
-from rtl.parameters import Parameters
+from hic.cosim.run import Design, run
+from hic.cosim.testbench import parameters_to_environment
+from hic.rtl.export.generate import generate
+from hic.rtl.parameters import Parameters
 
 PARAMETERS = Parameters(source_count=8, context_count=5, hart_count=2, priority_bits=2)
 
 
-@pytest.mark.no_cover
-@pytest.mark.parametrize("bench", ["directed", "each", "timing", pytest.param("many", marks=pytest.mark.long)])
+@pytest.mark.parametrize("bench", [
+    "directed", "timing", pytest.param("each", marks=pytest.mark.check), pytest.param("many", marks=pytest.mark.check),
+])
 def test_directed(bench: str, tmp_path: Path) -> None:
     design = Design(generate(PARAMETERS, trace=True))
-    run(design, f"cosim.benches.{bench}", tmp_path, settings=parameters_to_environment(PARAMETERS))
+    run(design, f"hic.cosim.benches.{bench}", tmp_path, settings=parameters_to_environment(PARAMETERS))

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from cosim.latency import LatencyError, latency_from_vcd
-from cosim.run import Design, run
-from cosim.testbench import parameters_to_environment
-from rtl.export.generate import TOP, generate
-from rtl.parameters import Parameters
+from hic.cosim.latency import LatencyError, latency_from_vcd
+from hic.cosim.run import Design, run
+from hic.cosim.testbench import parameters_to_environment
+from hic.rtl.export.generate import TOP, generate
+from hic.rtl.parameters import Parameters
 
 PARAMETERS = Parameters(source_count=9, context_count=2, hart_count=1)
 
@@ -33,7 +33,7 @@ def wrapped(verilog: str) -> str:
 
 
 def measure(design: Design, directory: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    run(design, "cosim.benches.latency", directory, settings=parameters_to_environment(PARAMETERS))
+    run(design, "hic.cosim.benches.latency", directory, settings=parameters_to_environment(PARAMETERS))
     monitors = json.loads((directory / "legs.json").read_text())
     (waves,) = directory.glob("*.vcd")
     return monitors, latency_from_vcd(waves).to_dict()
@@ -47,7 +47,8 @@ def other_dialect(vcd: str) -> str:
     return re.sub(r"(\$var \w+ \d+ \S+ \w+)(\[)", r"\1 \2", vcd)
 
 
-@pytest.mark.parametrize("depth", ["top", pytest.param("inside", marks=pytest.mark.no_cover)])
+@pytest.mark.check
+@pytest.mark.parametrize("depth", ["top", "inside"])
 def test_waveform_equals_monitors(depth: str, tmp_path: Path) -> None:
     verilog = generate(PARAMETERS, trace=True)
     design = Design(verilog, waves=True) if depth == "top" else Design(wrapped(verilog), top="soc", waves=True)

@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 
-from cosim.coverage import Coverage
-from cosim.run import Design, run
-from cosim.stimulus import random_parameters
-from cosim.testbench import parameters_to_environment
-from rtl.export.generate import generate
-from rtl.parameters import Parameters
+from hic.cosim.coverage import Coverage
+from hic.cosim.run import Design, run
+from hic.cosim.stimulus import random_parameters
+from hic.cosim.testbench import parameters_to_environment
+from hic.rtl.export.generate import generate
+from hic.rtl.parameters import Parameters
 
 SEED = int(os.environ.get("HIC_SEED", "1"))
 RECORDS = int(os.environ.get("HIC_RECORDS", "102000"))
@@ -29,7 +29,7 @@ SHARES = {"nested": 0.3, "deep": 0.06, "plain": 0.22, "words": 0.08, "alone": 0.
 
 
 @pytest.mark.parametrize("name", [
-    name if name == "deep" else pytest.param(name, marks=pytest.mark.no_cover) for name in CASES
+    name if name == "nested" else pytest.param(name, marks=pytest.mark.check) for name in CASES
 ])
 def test_lockstep(name: str, tmp_path: Path) -> None:
     parameters, records = CASES[name], round(RECORDS * SHARES[name])
@@ -40,7 +40,7 @@ def test_lockstep(name: str, tmp_path: Path) -> None:
         "HIC_VARIANT": "backpressure" if name == "deep" else "idle",
         **parameters_to_environment(parameters),
     }
-    run(Design(generate(parameters, trace=True)), "cosim.benches.lockstep", tmp_path, settings=settings)
+    run(Design(generate(parameters, trace=True)), "hic.cosim.benches.lockstep", tmp_path, settings=settings)
     summary = json.loads((tmp_path / "lockstep.json").read_text())
     print(summary)
     assert summary["records"] >= records

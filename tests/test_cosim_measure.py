@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from cosim.measurement.campaign import Campaign, measure, measure_yardstick
-from cosim.measurement.tables import exceeded
-from rtl.parameters import Parameters
-from rtl.timing import ACCESSES
+from hic.cosim.measurement.campaign import Campaign, measure, measure_yardstick
+from hic.cosim.measurement.tables import exceeded
+from hic.rtl.parameters import Parameters
+from hic.rtl.timing import ACCESSES
 
 PARAMETERS = Parameters(source_count=31, context_count=5, hart_count=2)
 NAMED = {
@@ -26,10 +26,7 @@ PLIC_ACCESS_CYCLES = 2
 @pytest.fixture(scope="module")
 def results(made_once: Callable[[str, Callable[[Path], object]], Path]) -> dict[str, Any]:
     def make(directory: Path) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            # Coverage would double the time of a simulation that runs no line that other tests do not.
-            patch.delenv("COCOTB_USER_COVERAGE", raising=False)
-            found = measure(Campaign(PARAMETERS, plic=True), directory)
+        found = measure(Campaign(PARAMETERS, plic=True), directory)
         (directory / "results.json").write_text(json.dumps(found))
 
     found: dict[str, Any] = json.loads((made_once("measure", make) / "results.json").read_text())
@@ -40,6 +37,7 @@ def is_range(figure: dict[str, int]) -> bool:
     return figure.keys() >= RANGE and 0 <= figure["min"] <= figure["median"] <= figure["max"]
 
 
+@pytest.mark.check
 def test_form_of_the_results(results):
     assert results["access"].keys() >= NAMED
     assert results["access"].keys() == ACCESSES.keys()
@@ -58,14 +56,17 @@ def test_form_of_the_results(results):
     }
 
 
+@pytest.mark.check
 def test_pin_to_line_is_exact(results):
     assert results["pin_to_line"]["idle"]["min"] == results["pin_to_line"]["idle"]["max"] == 5
 
 
+@pytest.mark.check
 def test_results_have_the_plic_beside_them(results):
     assert results["plic"].keys() == {"access", "sustained", "hostile", "pin_to_line"}
 
 
+@pytest.mark.check
 def test_plic_is_as_fast_as_documented(tmp_path):
     told = []
     parameters = Parameters(source_count=40, context_count=5, hart_count=2)
@@ -79,5 +80,6 @@ def test_plic_is_as_fast_as_documented(tmp_path):
     assert plic["pin_to_line"]["idle"]["max"] == 5
 
 
+@pytest.mark.check
 def test_limits_are_kept(results):
     assert [(each["figure"], each["cycles"], each["limit"]) for each in exceeded(results)] == []

@@ -11,24 +11,24 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cosim.measurement.campaign import Campaign
-from cosim.measurement.circuit import Circuit
-from cosim.measurement.lines import measure_dark, measure_pins
-from cosim.measurement.machines import Machines
-from cosim.measurement.measurements import measure_controller
-from cosim.measurement.pins import around_controller
-from cosim.measurement.rig import Access, Hang, Response, Rig, UnexpectedResponse, pause, until
-from cosim.measurement.speed import measure_accesses
-from cosim.measurement.stage import Stage
-from cosim.measurement.tables import exceeded
-from cosim.measurement.verdicts import judge
-from cosim.run import BuildFailed, SimulationFailed
-from hic import main
-from rtl.parameters import Parameters
-from rtl.registers import MAP
-from rtl.timing import ACCESSES
-from sw_model.port import BusError
-from sw_model.reference import ReferenceController
+from hic.cli import main
+from hic.cosim.measurement.campaign import Campaign
+from hic.cosim.measurement.circuit import Circuit
+from hic.cosim.measurement.lines import measure_dark, measure_pins
+from hic.cosim.measurement.machines import Machines
+from hic.cosim.measurement.measurements import measure_controller
+from hic.cosim.measurement.pins import around_controller
+from hic.cosim.measurement.rig import Access, Hang, Response, Rig, UnexpectedResponse, pause, until
+from hic.cosim.measurement.speed import measure_accesses
+from hic.cosim.measurement.stage import Stage
+from hic.cosim.measurement.tables import exceeded
+from hic.cosim.measurement.verdicts import judge
+from hic.cosim.run import BuildFailed, SimulationFailed
+from hic.rtl.parameters import Parameters
+from hic.rtl.registers import MAP
+from hic.rtl.timing import ACCESSES
+from hic.sw_model.port import BusError
+from hic.sw_model.reference import ReferenceController
 
 SMALL = Parameters(source_count=8, context_count=5, hart_count=1)
 PARAMETERS = Parameters(source_count=11, context_count=8, hart_count=2)
@@ -247,7 +247,7 @@ def test_command(tmp_path, monkeypatch):
         asked.append(campaign)
         return results(dark[0])
 
-    monkeypatch.setattr("cosim.measurement.campaign.measure", measure)
+    monkeypatch.setattr("hic.cosim.measurement.campaign.measure", measure)
     arguments = ["measure", "--harts", "1", "--against", "plic", "--seed", "7", "-o", str(tmp_path / "out")]
     shown = CliRunner().invoke(main, [*arguments, "--json", str(tmp_path / "results.json")])
     assert shown.exit_code == 0
@@ -270,7 +270,7 @@ def test_command_that_fails(error, status, tmp_path, monkeypatch):
     def measure(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("cosim.measurement.campaign.measure", measure)
+    monkeypatch.setattr("hic.cosim.measurement.campaign.measure", measure)
     result = CliRunner().invoke(main, ["measure", "-o", str(tmp_path)])
     assert (result.exit_code, result.stderr.strip()) == (status, f"hic: {error}")
 

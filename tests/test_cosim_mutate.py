@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cosim.mutants import PARAMETERS, Mutant, MutantSet, make_mutants
-from cosim.mutate import JUDGES, TIMEOUT, BaselineError, BenchJudge, Mutation, judge_mutants
-from cosim.proof_judges import PROOF_JUDGES
-from cosim.replay import Recording
-from cosim.run import SimulationFailed
-from cosim.state import StateError
-from hic import main
-from proofs.netlist import body_of
-from rtl.parameters import Parameters
+from hic.cli import main
+from hic.cosim.mutants import PARAMETERS, Mutant, MutantSet, make_mutants
+from hic.cosim.mutate import JUDGES, TIMEOUT, BaselineError, BenchJudge, Mutation, judge_mutants
+from hic.cosim.proof_judges import PROOF_JUDGES
+from hic.cosim.replay import Recording
+from hic.cosim.run import SimulationFailed
+from hic.cosim.state import StateError
+from hic.proofs.netlist import body_of
+from hic.rtl.parameters import Parameters
 
 ROW = (
     r"mutate -mode cnot0 -module hic.controller.core.pipeline -cell $auto$ff.cc:337:slice$3895 -port Q -portbit 15 "
@@ -35,10 +35,10 @@ def test_mutant_says_where_it_is():
     assert str(mutant).startswith("7: cnot0 hic.controller.core.pipeline ")
 
 
-@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.check
 def test_short_campaign_notices_most_mutants(directory):
     mutants = make_mutants(PARAMETERS, 16, 7, directory / "yosys")
-    judges = [BenchJudge("soak", "cosim.benches.soak", {"HIC_SEED": "1", "HIC_CYCLES": "120000"})]
+    judges = [BenchJudge("soak", "hic.cosim.benches.soak", {"HIC_SEED": "1", "HIC_CYCLES": "120000"})]
     found = judge_mutants(mutants, directory, judges=judges, is_equivalent=lambda _: False)
     print(json.dumps(found.to_dict()["by_test"]), [str(mutant) for mutant in found.survivors])
     assert len(found.verdicts) == 16
@@ -48,9 +48,10 @@ def test_short_campaign_notices_most_mutants(directory):
     assert mutants.rtlil(one).read_text() != (directory / "yosys" / "pristine.il").read_text()
 
 
+@pytest.mark.check
 @pytest.mark.parametrize(("port", "bit", "expected"), [
-    ("araddr", 1, True), pytest.param("arprot", 1, True, marks=pytest.mark.long),
-    pytest.param("araddr", 2, False, marks=pytest.mark.long),
+    ("araddr", 1, True), pytest.param("arprot", 1, True, marks=pytest.mark.check),
+    pytest.param("araddr", 2, False, marks=pytest.mark.check),
 ])
 def test_mutant_that_changes_nothing_is_found_out(port, bit, expected, directory):
     """AxPROT is not used, nor are the two lowest bits of an address."""
@@ -59,6 +60,7 @@ def test_mutant_that_changes_nothing_is_found_out(port, bit, expected, directory
     assert small.is_equivalent(Mutant.parse(1, row)) == expected
 
 
+@pytest.mark.check
 def test_proofs_notice_mutants_of_their_blocks(directory):
     made = make_mutants(PARAMETERS, 1000, 1, directory)
     modules = set(re.findall(r"^module \\(hic\.\S+)", made.rtlil(None).read_text(), re.MULTILINE))
@@ -81,6 +83,7 @@ def test_proofs_notice_mutants_of_their_blocks(directory):
     assert found.killed_by(proofs=True) == list(mutants.mutants)
 
 
+@pytest.mark.check
 def test_what_shows_after_millions_of_records_is_noticed_by_induction(directory):
     made = make_mutants(PARAMETERS, 1, 1, directory)
     trace = "hic.controller.core.trace"
@@ -115,13 +118,14 @@ def test_only_tests_that_may_notice_are_run(replayed, starts, asked_for, found, 
             raise replayed
         return replayed
 
-    monkeypatch.setattr("cosim.mutate.run", run)
+    monkeypatch.setattr("hic.cosim.mutate.run", run)
     monkeypatch.setattr(Recording, "first_difference", first_difference)
-    judge = BenchJudge("bench", "cosim.benches.directed")
+    judge = BenchJudge("bench", "hic.cosim.benches.directed")
     assert judge(mutants(tmp_path, 1), 1, tmp_path, stop_early=True) == found
     assert ran == asked_for
 
 
+@pytest.mark.check
 def test_too_many_mutants_wrong(directory):
     result = CliRunner().invoke(main, ["mutate", "--mutants", "0"])
     assert result.exit_code == 2

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from amaranth.hdl import Const, Module, Signal
 
-from cosim.run import Design, SimulationFailed, run
-from cosim.testbench import parameters_to_environment
-from rtl.delivery.direct_line import DirectLine
-from rtl.delivery.gateway import Gateways
-from rtl.export.generate import generate
-from rtl.parameters import Parameters
+from hic.cosim.run import Design, SimulationFailed, run
+from hic.cosim.testbench import parameters_to_environment
+from hic.rtl.delivery.direct_line import DirectLine
+from hic.rtl.delivery.gateway import Gateways
+from hic.rtl.export.generate import generate
+from hic.rtl.parameters import Parameters
 
 PARAMETERS = Parameters(source_count=7, context_count=4, hart_count=2)
 RECORDS = 6_000
@@ -32,7 +32,7 @@ def after(patch: pytest.MonkeyPatch, block: type, change: Callable[[object, Modu
 def missed_blank(patch: pytest.MonkeyPatch) -> None:
     """The direct line does not go low for accesses: it shows what the arbiter knew before their record."""
     nothing = Const(0)
-    patch.setattr("rtl.delivery.direct_line.blanked", lambda m, blank, name: (nothing, nothing))
+    patch.setattr("hic.rtl.delivery.direct_line.blanked", lambda m, blank, name: (nothing, nothing))
 
 
 def lost_acknowledge(patch: pytest.MonkeyPatch) -> None:
@@ -61,10 +61,10 @@ def wrong_commit_order(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Gateways, "elaborate", changed)
 
 
+@pytest.mark.check
 @pytest.mark.parametrize(("plant", "kind"), [
     (missed_blank, "spurious"), (lost_acknowledge, "lost"), (wrong_commit_order, "lost"),
 ])
-@pytest.mark.no_cover
 def test_lockstep_finds_it(
     plant: Callable[[pytest.MonkeyPatch], None], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,4 +74,4 @@ def test_lockstep_finds_it(
     assert verilog != whole
     settings = {"HIC_SEED": "1", "HIC_RECORDS": str(RECORDS), **parameters_to_environment(PARAMETERS)}
     with pytest.raises(SimulationFailed, match=f": {kind}: "):
-        run(Design(verilog), "cosim.benches.lockstep", tmp_path, settings=settings)
+        run(Design(verilog), "hic.cosim.benches.lockstep", tmp_path, settings=settings)

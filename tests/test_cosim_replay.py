@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from cosim.replay import Recording, recorder
-from cosim.run import Design, run
+from hic.cosim.replay import Recording, recorder
+from hic.cosim.run import Design, run
 
 PORTS = {"clk": ("input", 1), "rst": ("input", 1), "step": ("input", 4), "sum": ("output", 8)}
 ADDER = """
@@ -27,7 +27,7 @@ def design() -> Design:
 def test_first_cycle_that_differs_and_its_test_are_told(design: Design, tmp_path: Path) -> None:
     recording = Recording(tmp_path / "recording")
     recording.begin()
-    run(design, "cosim.benches.sums", tmp_path / "run", plusargs=(recording.plusarg,), settings=recording.settings)
+    run(design, "hic.cosim.benches.sums", tmp_path / "run", plusargs=(recording.plusarg,), settings=recording.settings)
     begun, differs = (int(each) for each in (tmp_path / "run" / "sums.txt").read_text().split())
     assert recording.first_difference(design, tmp_path / "replay") is None
     assert recording.first_difference(design, tmp_path / "replay", "+wrong") == differs

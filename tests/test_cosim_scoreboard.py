@@ -4,15 +4,15 @@ from itertools import product
 
 import pytest
 
-from cosim.bus import ForeignResponse, is_error
-from cosim.monitor import Access, Response, Sample, Shown
-from cosim.scoreboard import FaultKind, Scoreboard
-from cosim.timekeeping import limit_name
-from rtl.interfaces import Operation
-from rtl.parameters import Cause, Parameters
-from rtl.registers import MAP
-from rtl.timing import AXI4_LITE_CYCLES, Limits
-from sw_model.port import TrapLine, window_address
+from hic.cosim.bus import ForeignResponse, is_error
+from hic.cosim.monitor import Access, Response, Sample, Shown
+from hic.cosim.scoreboard import FaultKind, Scoreboard
+from hic.cosim.timekeeping import limit_name
+from hic.rtl.interfaces import Operation
+from hic.rtl.parameters import Cause, Parameters
+from hic.rtl.registers import MAP
+from hic.rtl.timing import AXI4_LITE_CYCLES, Limits
+from hic.sw_model.port import TrapLine, window_address
 
 LOW, HIGH = 2, 5
 """Two sources, by their priorities."""

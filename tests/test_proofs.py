@@ -12,16 +12,16 @@ from formal.blocks import BUGS as BLOCK_BUGS
 from formal.delivery import BUGS as DELIVERY_BUGS
 from rich.console import Console
 
-from hic import main
-from proofs.catalogue import BLOCKS, proofs_of
-from proofs.proof import Engine, Outcome, Proof, Result
-from proofs.prove import prove, prove_all
-from proofs.refute import refute
-from proofs.report import table
-from proofs.tools import ProofToolError
-from rtl.delivery.arbiter import Arbiter
-from rtl.parameters import Parameters
-from rtl.properties import Checker, DeliveryRules
+from hic.cli import main
+from hic.proofs.catalogue import BLOCKS, proofs_of
+from hic.proofs.proof import Engine, Outcome, Proof, Result
+from hic.proofs.prove import prove, prove_all
+from hic.proofs.refute import refute
+from hic.proofs.report import table
+from hic.proofs.tools import ProofToolError
+from hic.rtl.delivery.arbiter import Arbiter
+from hic.rtl.parameters import Parameters
+from hic.rtl.properties import Checker, DeliveryRules
 
 BUGS = BLOCK_BUGS + DELIVERY_BUGS
 
@@ -61,15 +61,15 @@ def test_every_rule_is_stated(block, harts, monkeypatch):
     assert sorted(stated) == sorted(block.rules)
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"{block.name}-{block.rules[0]}")
 def test_rules_are_proven(block, tmp_path):
     outcomes = prove_all(block.proofs(size_of(block.name)), tmp_path)
     assert {each.proof.rule: each.result for each in outcomes} == dict.fromkeys(block.rules, Result.PROVEN)
 
 
+@pytest.mark.check
 @pytest.mark.parametrize("rule", [
-    rule if rule in ("exclusive", "trap_isolation") else pytest.param(rule, marks=pytest.mark.long)
+    rule if rule in ("exclusive", "trap_isolation") else pytest.param(rule, marks=pytest.mark.check)
     for rule in DeliveryRules.RULES
 ])
 def test_delivery_is_proven_with_one_hart(rule, tmp_path):
@@ -79,7 +79,7 @@ def test_delivery_is_proven_with_one_hart(rule, tmp_path):
     assert found.result is Result.PROVEN
 
 
-@pytest.mark.no_cover
+@pytest.mark.check
 @pytest.mark.parametrize(("bug", "proof"), [
     pytest.param(bug, proof, id=f"{bug.name}-{proof}") for bug in BUGS for proof in bug.found_by
 ])

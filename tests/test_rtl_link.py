@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from rtl.link import BOARD, ESCAPE, FLAG, LinkOperation, Request, Response, Status, Unframer, frame
-from rtl.registers import Access
+from hic.rtl.link import BOARD, ESCAPE, FLAG, LinkOperation, Request, Response, Status, Unframer, frame
+from hic.rtl.registers import Access
 
 BODIES = [Random(seed).randbytes(10) for seed in range(50)] + [bytes([FLAG] * 10), bytes([ESCAPE] * 10), bytes(10)]
 

@@ -6,7 +6,7 @@ import pytest
 from amaranth import tracer
 from amaranth.hdl import ClockDomain, Signal
 
-from rtl.export.names import names_from_source
+from hic.rtl.export.names import names_from_source
 
 
 class Holder:

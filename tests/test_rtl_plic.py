@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from amaranth.sim import Simulator
 
-from rtl.plic import Plic
+from hic.rtl.plic import Plic
 
 ENABLE, THRESHOLD, CLAIM = 0x2000, 0x200000, 0x200004
 

@@ -4,8 +4,8 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.export.ports import CLOCK_AND_RESET, Port, member_meaning, port_table, ports_of
-from rtl.export.verilog import FlatPorts
+from hic.rtl.export.ports import CLOCK_AND_RESET, Port, member_meaning, port_table, ports_of
+from hic.rtl.export.verilog import FlatPorts
 
 
 class LineSignature(wiring.Signature):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rtl.parameters import Parameters
-from rtl.timing import ACCESSES, Limits
+from hic.rtl.parameters import Parameters
+from hic.rtl.timing import ACCESSES, Limits
 
 
 def test_limits_of_the_contracts_configuration():

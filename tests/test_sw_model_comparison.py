@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from sw_model.comparison import differences, may_differ
-from sw_model.machine import run_scenario
-from sw_model.reference import ReferencePort
-from sw_model.results import RunResult
-from sw_model.scenario import Policy, Scenario, load_scenario
+from hic.sw_model.comparison import differences, may_differ
+from hic.sw_model.machine import run_scenario
+from hic.sw_model.reference import ReferencePort
+from hic.sw_model.results import RunResult
+from hic.sw_model.scenario import Policy, Scenario, load_scenario
 
 
 def run(scenario: Scenario) -> RunResult:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sw_model.costs import PLATFORMS, platform, validation
+from hic.sw_model.costs import PLATFORMS, platform, validation
 
 
 def rows(name: str, operation: str) -> dict[str, float]:

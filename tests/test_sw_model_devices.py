@@ -6,8 +6,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from rtl.parameters import Trigger
-from sw_model.devices import Burst, Device, Level, Periodic, Poisson, Replay, idle_level
+from hic.rtl.parameters import Trigger
+from hic.sw_model.devices import Burst, Device, Level, Periodic, Poisson, Replay, idle_level
 
 
 def random(seed: int = 1) -> np.random.Generator:

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from rtl.parameters import Cause, Parameters, Trigger
-from rtl.registers import MAP
-from sw_model.driver import Driver, PlicDriver
-from sw_model.port import BusError, DirectLine, TrapLine, window_address
-from sw_model.reference import Record, ReferencePort
+from hic.rtl.parameters import Cause, Parameters, Trigger
+from hic.rtl.registers import MAP
+from hic.sw_model.driver import Driver, PlicDriver
+from hic.sw_model.port import BusError, DirectLine, TrapLine, window_address
+from hic.sw_model.reference import Record, ReferencePort
 
 
 class Bench:

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from rtl.parameters import Parameters
-from rtl.registers import MAP, WINDOW_BYTES
-from rtl.timing import Limits
-from sw_model.kernel import Cell, Kernel, Lock
-from sw_model.ledger import Ledger
-from sw_model.machine import run_scenario
-from sw_model.port import DirectLine, Port, TrapLine
-from sw_model.reference import ReferencePort
-from sw_model.results import Path, RunResult, Step, StepKind
-from sw_model.scenario import Policy, Scenario, load_scenario, packaged_scenarios, parse_scenario
+from hic.rtl.parameters import Parameters
+from hic.rtl.registers import MAP, WINDOW_BYTES
+from hic.rtl.timing import Limits
+from hic.sw_model.kernel import Cell, Kernel, Lock
+from hic.sw_model.ledger import Ledger
+from hic.sw_model.machine import run_scenario
+from hic.sw_model.port import DirectLine, Port, TrapLine
+from hic.sw_model.reference import ReferencePort
+from hic.sw_model.results import Path, RunResult, Step, StepKind
+from hic.sw_model.scenario import Policy, Scenario, load_scenario, packaged_scenarios, parse_scenario
 
 INJECT = MAP["INJECT"].offset
 
@@ -89,7 +89,7 @@ def test_nothing_is_lost(name: str, policy: Policy) -> None:
 
 
 @pytest.mark.parametrize("policy", [Policy.HYBRID, Policy.TRAP_AND_EMULATE])
-@pytest.mark.parametrize("name", ["nested", "across-l1", pytest.param("demo", marks=pytest.mark.no_cover)])
+@pytest.mark.parametrize("name", ["nested", "across-l1", "demo"])
 def test_deliveries_do_not_depend_on_the_backend(name: str, policy: Policy) -> None:
     scenario = load_scenario(name)
     assert (
@@ -105,7 +105,6 @@ def test_the_seed_decides() -> None:
     assert first == again != other
 
 
-@pytest.mark.no_cover
 def test_demo_has_what_it_shows() -> None:
     hybrid, emulated = (run(load_scenario("demo"), policy=policy) for policy in ("hybrid", "trap-and-emulate"))
     assert min(hybrid.interrupts, emulated.interrupts) >= 2_000
@@ -118,7 +117,6 @@ def test_demo_has_what_it_shows() -> None:
     assert {("net", "A"), ("net", "B"), ("clock", "A"), ("clock", "plain")} <= {key[:2] for key in routes}
 
 
-@pytest.mark.no_cover
 def test_ten_thousand_interrupts_through_three_levels() -> None:
     scenario = parse_scenario("""
 name = "deep"

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rtl.parameters import Cause, Parameters, Trigger
-from rtl.registers import IDENTITY_VALUE, MAP, WINDOW_BYTES, Access, Dimension
-from sw_model.driver import Driver
-from sw_model.port import BusError, DirectLine, TrapLine, window_address
-from sw_model.reference import Event, Flag, IllegalStep, Kind, Record, ReferenceController, ReferencePort
+from hic.rtl.parameters import Cause, Parameters, Trigger
+from hic.rtl.registers import IDENTITY_VALUE, MAP, WINDOW_BYTES, Access, Dimension
+from hic.sw_model.driver import Driver
+from hic.sw_model.port import BusError, DirectLine, TrapLine, window_address
+from hic.sw_model.reference import Event, Flag, IllegalStep, Kind, Record, ReferenceController, ReferencePort
 
 ALL = 0xFFFFFFFE
 """Every source of word 0."""
@@ -1752,7 +1752,6 @@ def test_claim_order_under_random_operations(operations: list[tuple[Any, ...]]) 
                 assert (bench.log[before].kind is Kind.CLAIM) == bool(taken)
 
 
-@pytest.mark.no_cover
 @PROPERTY
 @given(OPERATIONS)
 def test_drain_leaves_nothing_of_the_last_tenants_under_random_operations(operations: list[tuple[Any, ...]]) -> None:
@@ -1794,7 +1793,6 @@ def view(bench: Bench, context: int) -> dict[Any, Any]:
 EVEN_EDGES = st.tuples(st.just("wire"), st.sampled_from([2, 4]), st.integers(0, 1))
 
 
-@pytest.mark.no_cover
 @PROPERTY
 @given(st.lists(st.one_of(accesses(st.sampled_from([4, 4, 5, 6])), EVEN_EDGES), max_size=40))
 def test_isolation_of_two_vms_under_random_operations(operations: list[tuple[Any, ...]]) -> None:
@@ -1814,7 +1812,6 @@ def test_isolation_of_two_vms_under_random_operations(operations: list[tuple[Any
     assert views[0] == views[1]
 
 
-@pytest.mark.no_cover
 @PROPERTY
 @given(st.lists(accesses(st.sampled_from([4, 4, 4, 5])), max_size=40))
 def test_management_containment_under_random_operations(operations: list[tuple[Any, ...]]) -> None:

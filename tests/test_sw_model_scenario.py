@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from rtl.parameters import Trigger
-from rtl.timing import MEASURED_MHZ
-from sw_model.scenario import Policy, ScenarioError, Schedule, load_scenario, packaged_scenarios, parse_scenario
+from hic.rtl.parameters import Trigger
+from hic.rtl.timing import MEASURED_MHZ
+from hic.sw_model.scenario import Policy, ScenarioError, Schedule, load_scenario, packaged_scenarios, parse_scenario
 
 GOOD = """\
 name = "small"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sw_model.traces import TraceError, packaged_traces, parse_trace, read_trace
+from hic.sw_model.traces import TraceError, packaged_traces, parse_trace, read_trace
 
 FTRACE = """\
 # tracer: nop

@@ -5,12 +5,12 @@ from collections import Counter
 
 import pytest
 
-from rtl.registers import MAP
-from sw_model.machine import Machine
-from sw_model.port import window_address
-from sw_model.reference import ReferencePort
-from sw_model.results import Path, Reason, RunResult, Step, StepKind
-from sw_model.scenario import Scenario, load_scenario, parse_scenario
+from hic.rtl.registers import MAP
+from hic.sw_model.machine import Machine
+from hic.sw_model.port import window_address
+from hic.sw_model.reference import ReferencePort
+from hic.sw_model.results import Path, Reason, RunResult, Step, StepKind
+from hic.sw_model.scenario import Scenario, load_scenario, parse_scenario
 
 
 def run(scenario: Scenario, policy: str = "hybrid") -> tuple[RunResult, list[Step], Machine]:

@@ -19,13 +19,13 @@ from typing import Any
 
 import pytest
 
-from cosim.run import Design, SimulationFailed, run
-from cosim.testbench import parameters_to_environment
-from rtl.export.generate import generate
-from rtl.parameters import Cause, Parameters
-from rtl.registers import MAP
-from sw_model.port import window_address
-from sw_model.reference import ReferenceController
+from hic.cosim.run import Design, SimulationFailed, run
+from hic.cosim.testbench import parameters_to_environment
+from hic.rtl.export.generate import generate
+from hic.rtl.parameters import Cause, Parameters
+from hic.rtl.registers import MAP
+from hic.sw_model.port import window_address
+from hic.sw_model.reference import ReferenceController
 
 FILES = sorted((Path(__file__).parent / "data/plic").glob("*.csv"))
 PARAMETERS = Parameters(source_count=40, context_count=4, hart_count=2)
@@ -202,15 +202,13 @@ def play(lists: dict[str, list[tuple[str | int, ...]]], directory: Path) -> None
     file = directory / "accesses.json"
     file.write_text(json.dumps(lists))
     settings = {"HIC_ACCESSES": str(file), **parameters_to_environment(PARAMETERS)}
-    run(Design(generate(PARAMETERS, trace=True)), "cosim.benches.accesses", directory, settings=settings)
+    run(Design(generate(PARAMETERS, trace=True)), "hic.cosim.benches.accesses", directory, settings=settings)
 
 
-@pytest.mark.no_cover
 def test_plic_drivers_run_unmodified_on_the_rtl(tmp_path: Path) -> None:
     play({path.stem: played(path) for path in FILES}, tmp_path)
 
 
-@pytest.mark.no_cover
 def test_an_answer_that_differs_on_the_rtl_is_told(tmp_path: Path) -> None:
     items = played(FILES[0])
     number = next(i for i, item in enumerate(items) if item[0] == "read" and item[2])

@@ -12,9 +12,9 @@ from typing import Any
 
 import cocotb
 
-from cosim.testbench import Testbench, parameters_from_environment
-from rtl.parameters import Cause
-from sw_model.port import BusError
+from hic.cosim.testbench import Testbench, parameters_from_environment
+from hic.rtl.parameters import Cause
+from hic.sw_model.port import BusError
 
 
 async def play(bench: Testbench, kind: str, *numbers: int) -> None:

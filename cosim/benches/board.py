@@ -12,9 +12,9 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, FallingEdge, Timer, ValueChange
 
-from cosim.board import DEVICE, DIVISOR, LIGHTS
-from cosim.bus import PERIOD_NS
-from rtl.link import FLAG
+from hic.cosim.board import DEVICE, DIVISOR, LIGHTS
+from hic.cosim.bus import PERIOD_NS
+from hic.rtl.link import FLAG
 
 _CHUNK_CYCLES = 200
 _IDLE_S = 0.02

@@ -13,12 +13,12 @@ from typing import Any
 import cocotb
 from cocotb.triggers import ClockCycles
 
-from cosim.replay import note_start
-from cosim.testbench import Testbench, parameters_from_environment
-from rtl.parameters import Cause, Trigger
-from rtl.registers import MAP
-from sw_model.driver import Driver
-from sw_model.port import BusError, window_address
+from hic.cosim.replay import note_start
+from hic.cosim.testbench import Testbench, parameters_from_environment
+from hic.rtl.parameters import Cause, Trigger
+from hic.rtl.registers import MAP
+from hic.sw_model.driver import Driver
+from hic.sw_model.port import BusError, window_address
 
 
 class Bench(Testbench):

@@ -11,12 +11,12 @@ from typing import Any
 import cocotb
 from cocotb.triggers import ClockCycles
 
-from cosim.benches.directed import Bench, directed, refused
-from rtl.interfaces import Operation
-from rtl.parameters import TICK_CYCLES_LOG2, Cause, Trigger
-from rtl.registers import MAP, Dimension
-from rtl.timing import AXI4_LITE_CYCLES
-from sw_model.port import BusError, window_address
+from hic.cosim.benches.directed import Bench, directed, refused
+from hic.rtl.interfaces import Operation
+from hic.rtl.parameters import TICK_CYCLES_LOG2, Cause, Trigger
+from hic.rtl.registers import MAP, Dimension
+from hic.rtl.timing import AXI4_LITE_CYCLES
+from hic.sw_model.port import BusError, window_address
 
 _GAPS = 60
 """From one acknowledge to another's, in cycles: some of them while the first is booked."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import cocotb
 
-from cosim.latency import LatencyMonitor
-from cosim.testbench import Testbench, parameters_from_environment, seed_from_environment
-from rtl.parameters import Trigger
-from sw_model.driver import Driver
+from hic.cosim.latency import LatencyMonitor
+from hic.cosim.testbench import Testbench, parameters_from_environment, seed_from_environment
+from hic.rtl.parameters import Trigger
+from hic.sw_model.driver import Driver
 
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")

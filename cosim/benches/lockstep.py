@@ -8,8 +8,8 @@ from typing import Any
 
 import cocotb
 
-from cosim.stimulus import RandomStimulus
-from cosim.testbench import Testbench, parameters_from_environment, seed_from_environment
+from hic.cosim.stimulus import RandomStimulus
+from hic.cosim.testbench import Testbench, parameters_from_environment, seed_from_environment
 
 
 @cocotb.test

@@ -5,10 +5,10 @@ from typing import Any
 import cocotb
 from cocotb.triggers import ClockCycles
 
-from cosim.benches.directed import Bench
-from cosim.testbench import parameters_from_environment
-from rtl.registers import MAP
-from sw_model.port import window_address
+from hic.cosim.benches.directed import Bench
+from hic.cosim.testbench import parameters_from_environment
+from hic.rtl.registers import MAP
+from hic.sw_model.port import window_address
 
 _QUICKEST = 30
 """No access takes fewer cycles."""

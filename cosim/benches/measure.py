@@ -7,9 +7,9 @@ from typing import Any
 
 import cocotb
 
-from cosim.measurement.circuit import SimulatedCircuit
-from cosim.measurement.measurements import measure_controller
-from cosim.testbench import parameters_from_environment, seed_from_environment
+from hic.cosim.measurement.circuit import SimulatedCircuit
+from hic.cosim.measurement.measurements import measure_controller
+from hic.cosim.testbench import parameters_from_environment, seed_from_environment
 
 
 def tell(text: str, part: float) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import cocotb
 
-from cosim.measurement.circuit import SimulatedCircuit
-from cosim.measurement.yardstick import PlicStage, measure_plic
-from cosim.testbench import parameters_from_environment, seed_from_environment
+from hic.cosim.measurement.circuit import SimulatedCircuit
+from hic.cosim.measurement.yardstick import PlicStage, measure_plic
+from hic.cosim.testbench import parameters_from_environment, seed_from_environment
 
 
 @cocotb.test

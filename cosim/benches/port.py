@@ -5,9 +5,9 @@ from typing import Any
 import cocotb
 from cocotb.triggers import NullTrigger
 
-from cosim.bus import RtlPort
-from cosim.testbench import parameters_from_environment
-from rtl.registers import IDENTITY_VALUE, MAP
+from hic.cosim.bus import RtlPort
+from hic.cosim.testbench import parameters_from_environment
+from hic.rtl.registers import IDENTITY_VALUE, MAP
 
 IDENTITY = MAP["IDENTITY"].at()
 

@@ -7,7 +7,7 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
-from cosim.bus import PERIOD_NS
+from hic.cosim.bus import PERIOD_NS
 
 
 @cocotb.test

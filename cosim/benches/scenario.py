@@ -11,18 +11,18 @@ from typing import Any, TextIO
 import cocotb
 from cocotb.utils import get_sim_time
 
-from cosim.bus import PERIOD_NS
-from cosim.measure import Dark, DarkMeter, Leg, Meter
-from cosim.monitor import Sample, Shown
-from cosim.scenario import Outcome
-from cosim.scoreboard import FaultKind, ScoreboardError
-from cosim.testbench import Testbench
-from rtl.parameters import Cause
-from sw_model.machine import run_scenario
-from sw_model.port import TrapLine
-from sw_model.reference import Record
-from sw_model.results import RunResult, Step, StepKind
-from sw_model.scenario import Scenario
+from hic.cosim.bus import PERIOD_NS
+from hic.cosim.measure import Dark, DarkMeter, Leg, Meter
+from hic.cosim.monitor import Sample, Shown
+from hic.cosim.scenario import Outcome
+from hic.cosim.scoreboard import FaultKind, ScoreboardError
+from hic.cosim.testbench import Testbench
+from hic.rtl.parameters import Cause
+from hic.sw_model.machine import run_scenario
+from hic.sw_model.port import TrapLine
+from hic.sw_model.reference import Record
+from hic.sw_model.results import RunResult, Step, StepKind
+from hic.sw_model.scenario import Scenario
 
 
 class EventLog:

@@ -13,9 +13,9 @@ from typing import Any
 
 import cocotb
 
-from cosim.stimulus import RandomStimulus, Workload
-from cosim.testbench import Testbench, parameters_from_environment, seed_from_environment
-from sw_model.reference import Record
+from hic.cosim.stimulus import RandomStimulus, Workload
+from hic.cosim.testbench import Testbench, parameters_from_environment, seed_from_environment
+from hic.sw_model.reference import Record
 
 _LENGTHS = (1_000, 40_000, 120_000)
 """Upper bounds of an episode's length, in cycles: some episodes end before software has set anything up."""

@@ -6,10 +6,10 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
 
-from cosim.bus import PERIOD_NS
-from rtl.parameters import Trigger
-from rtl.registers import IDENTITY_VALUE, MAP
-from sw_model.port import window_address
+from hic.cosim.bus import PERIOD_NS
+from hic.rtl.parameters import Trigger
+from hic.rtl.registers import IDENTITY_VALUE, MAP
+from hic.sw_model.port import window_address
 
 
 class Registers:

@@ -12,11 +12,11 @@ from typing import Any
 
 import cocotb
 
-from cosim.coverage import OPERATIONS, Bin, Coverage, Level, SourceState, TargetState
-from cosim.testbench import Testbench, parameters_from_environment
-from rtl.parameters import TICK_CYCLES_LOG2, Trigger
-from sw_model.driver import Driver
-from sw_model.port import BusError
+from hic.cosim.coverage import OPERATIONS, Bin, Coverage, Level, SourceState, TargetState
+from hic.cosim.testbench import Testbench, parameters_from_environment
+from hic.rtl.parameters import TICK_CYCLES_LOG2, Trigger
+from hic.sw_model.driver import Driver
+from hic.sw_model.port import BusError
 
 _SOURCE, _OTHER = 1, 2
 """The source that the states are about, and another one that a doorbell rings for."""

@@ -8,8 +8,8 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge
 
-from cosim.bus import PERIOD_NS
-from cosim.replay import note_start
+from hic.cosim.bus import PERIOD_NS
+from hic.cosim.replay import note_start
 
 
 async def add(dut: Any, numbers: list[int]) -> int | None:

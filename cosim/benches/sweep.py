@@ -10,11 +10,11 @@ from typing import Any
 
 import cocotb
 
-from cosim.testbench import Testbench, parameters_from_environment
-from rtl.parameters import TICK_CYCLES_LOG2, Cause, Trigger
-from rtl.registers import MAP
-from sw_model.driver import Driver
-from sw_model.port import BusError, window_address
+from hic.cosim.testbench import Testbench, parameters_from_environment
+from hic.rtl.parameters import TICK_CYCLES_LOG2, Cause, Trigger
+from hic.rtl.registers import MAP
+from hic.sw_model.driver import Driver
+from hic.sw_model.port import BusError, window_address
 
 _ACCESS_CYCLES = 60
 """Cycles that a read takes, at most."""

@@ -7,12 +7,12 @@ from typing import Any
 
 import cocotb
 
-from cosim.benches.directed import Bench, directed, refused
-from cosim.measure import Dark, DarkMeter
-from rtl.parameters import Cause
-from rtl.registers import MAP
-from rtl.timing import AXI4_LITE_CYCLES
-from sw_model.port import window_address
+from hic.cosim.benches.directed import Bench, directed, refused
+from hic.cosim.measure import Dark, DarkMeter
+from hic.rtl.parameters import Cause
+from hic.rtl.registers import MAP
+from hic.rtl.timing import AXI4_LITE_CYCLES
+from hic.sw_model.port import window_address
 
 Step = Callable[[], Awaitable[object]]
 

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from random import Random
 
-from rtl.parameters import Trigger
+from hic.rtl.parameters import Trigger
 
 from .machines import Machines, Software, words
 from .stage import EagerHart

@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from rtl.parameters import Parameters
+from hic.rtl.parameters import Parameters
 
 from ..run import Design, run
 from ..testbench import parameters_to_environment
@@ -104,20 +104,20 @@ def _simulated(kind: str, campaign: Campaign, directory: Path, progress: Progres
 def _simulate(kind: str, campaign: Campaign, directory: Path) -> None:
     parameters = campaign.parameters
     if kind == _CONTROLLER:
-        from rtl.export.generate import TOP as INNER
-        from rtl.export.generate import generate
+        from hic.rtl.export.generate import TOP as INNER
+        from hic.rtl.export.generate import generate
 
         verilog = around_controller(parameters).around(INNER, generate(parameters))
-        bench = "cosim.benches.measure"
+        bench = "hic.cosim.benches.measure"
     else:
-        from rtl.export.verilog import to_verilog
-        from rtl.plic import PlicAXI4Lite
+        from hic.rtl.export.verilog import to_verilog
+        from hic.rtl.plic import PlicAXI4Lite
 
         plic = PlicAXI4Lite(
             source_count=parameters.source_count, context_count=parameters.context_count,
             priority_bits=parameters.priority_bits,
         )
         verilog = around_plic(parameters).around("plic", to_verilog(plic, "plic", prefixes={"axi": "s_axi"}))
-        bench = "cosim.benches.measure_plic"
+        bench = "hic.cosim.benches.measure_plic"
     settings = {"HIC_SEED": str(campaign.seed), **parameters_to_environment(parameters)}
     run(Design(verilog, top=TOP), bench, directory, settings=settings, seed=campaign.seed)

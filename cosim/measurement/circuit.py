@@ -6,7 +6,7 @@ from typing import Any
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge, Timer
 
-from cosim.bus import PERIOD_NS
+from hic.cosim.bus import PERIOD_NS
 
 __all__ = ["Circuit", "SimulatedCircuit"]
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from rtl.parameters import Trigger
+from hic.rtl.parameters import Trigger
 
 from .machines import Machines, Software, words
 from .rig import Rig, until

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from rtl.parameters import Cause, Trigger
+from hic.rtl.parameters import Cause, Trigger
 
 from .lines import worst
 from .machines import bits, words

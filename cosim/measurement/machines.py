@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rtl.parameters import Parameters, Trigger
-from rtl.registers import MAP, WINDOW_BYTES
+from hic.rtl.parameters import Parameters, Trigger
+from hic.rtl.registers import MAP, WINDOW_BYTES
 
 from .rig import Access
 

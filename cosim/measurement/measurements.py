@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from rtl.parameters import Parameters
+from hic.rtl.parameters import Parameters
 
 from .circuit import Circuit
 from .hostile import measure_hostile

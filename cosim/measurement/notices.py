@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rtl.parameters import Cause
+from hic.rtl.parameters import Cause
 
 from .machines import bits
 from .rig import pause, until

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from rtl.parameters import Trigger
+from hic.rtl.parameters import Trigger
 
 from .machines import Machines, Software, words
 from .rig import Access, Response, Rig, pause, until

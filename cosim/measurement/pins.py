@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from rtl.parameters import Parameters
-from rtl.plic import PLIC_ADDRESS_BITS
+from hic.rtl.parameters import Parameters
+from hic.rtl.plic import PLIC_ADDRESS_BITS
 
 __all__ = ["TOP", "Pins", "around_controller", "around_plic"]
 

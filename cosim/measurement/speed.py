@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from typing import Any
 
-from rtl.parameters import Trigger
+from hic.rtl.parameters import Trigger
 
 from .background import background
 from .machines import bits

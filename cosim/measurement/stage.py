@@ -7,7 +7,7 @@ from random import Random
 from statistics import median_low
 from typing import NamedTuple
 
-from rtl.parameters import Cause, Parameters, Trigger
+from hic.rtl.parameters import Cause, Parameters, Trigger
 
 from .circuit import Circuit
 from .machines import Machines, Software

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rtl.parameters import Parameters
-from rtl.timing import ACCESSES, AXI4_LITE_CYCLES, Limits
+from hic.rtl.parameters import Parameters
+from hic.rtl.timing import ACCESSES, AXI4_LITE_CYCLES, Limits
 
 __all__ = ["Verdict", "judge"]
 

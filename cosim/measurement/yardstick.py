@@ -4,7 +4,7 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
-from rtl.parameters import Parameters
+from hic.rtl.parameters import Parameters
 
 from .circuit import Circuit
 from .machines import bits, words

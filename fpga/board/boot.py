@@ -8,7 +8,7 @@ from amaranth.lib.data import StructLayout
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from rtl.interfaces import BusSignature
+from hic.rtl.interfaces import BusSignature
 
 __all__ = ["Boot"]
 

@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Const, Module, Signal, ValueLike
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.interfaces import BusSignature
-from rtl.link import BODY_BYTES, LINK_VERSION, LinkOperation, Status
+from hic.rtl.interfaces import BusSignature
+from hic.rtl.link import BODY_BYTES, LINK_VERSION, LinkOperation, Status
 
 __all__ = ["Bridge"]
 

@@ -7,9 +7,9 @@ from amaranth.hdl import Array, Module, Signal, Value, ValueLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.interfaces import BusSignature
-from rtl.link import BOARD_BASE
-from rtl.registers import Register
+from hic.rtl.interfaces import BusSignature
+from hic.rtl.link import BOARD_BASE
+from hic.rtl.registers import Register
 
 __all__ = ["Arbiter", "Decoder", "pack_fields"]
 

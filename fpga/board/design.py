@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Module, ResetInserter, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out, connect
 
-from rtl.controller import Controller
-from rtl.parameters import Cause, Parameters
+from hic.rtl.controller import Controller
+from hic.rtl.parameters import Cause, Parameters
 
 from .boot import Boot
 from .bridge import Bridge

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from rtl.link import BODY_BYTES, ESCAPE, ESCAPE_XOR, FLAG, FRAME_BYTES
+from hic.rtl.link import BODY_BYTES, ESCAPE, ESCAPE_XOR, FLAG, FRAME_BYTES
 
 __all__ = ["Framer", "Unframer"]
 

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from rtl.link import BIN_COUNT
+from hic.rtl.link import BIN_COUNT
 
 __all__ = ["COUNT", "LONGEST", "MAXIMUM", "MINIMUM", "SUM", "WORDS", "LatencyMeter"]
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from rtl.parameters import Parameters, Trigger
-from rtl.registers import MAP, WINDOW_BYTES
+from hic.rtl.parameters import Parameters, Trigger
+from hic.rtl.registers import MAP, WINDOW_BYTES
 
 __all__ = ["Kind", "Pace", "Plan", "SourcePlan"]
 

@@ -7,10 +7,10 @@ from amaranth.hdl import Module, Signal, Value, ValueLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.interfaces import BusSignature, DirectLineSignature, TrapLineSignature
-from rtl.link import BOARD, BOARD_IDENTITY
-from rtl.parameters import Parameters
-from rtl.registers import Access
+from hic.rtl.interfaces import BusSignature, DirectLineSignature, TrapLineSignature
+from hic.rtl.link import BOARD, BOARD_IDENTITY
+from hic.rtl.parameters import Parameters
+from hic.rtl.registers import Access
 
 from .bus import pack_fields
 from .latency import WORDS

@@ -6,9 +6,9 @@ from amaranth.hdl import Module, Signal, ValueLike
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from rtl.interfaces import BusSignature, DirectLineSignature, TrapLineSignature
-from rtl.parameters import Cause, Parameters
-from rtl.registers import MAP, WINDOW_BYTES
+from hic.rtl.interfaces import BusSignature, DirectLineSignature, TrapLineSignature
+from hic.rtl.parameters import Cause, Parameters
+from hic.rtl.registers import MAP, WINDOW_BYTES
 
 from .bus import pack_fields
 

@@ -67,7 +67,7 @@ def generate(
         ``bus`` is another.
     """
     flat = flat_ports(parameters, bus=bus, trace=trace)
-    package = metadata("hic")
+    package = metadata("hybrid-interrupt-controller")
     options = [f"{option} {getattr(parameters, name)}" for name, option in OPTIONS.items()]
     options += [f"--bus {bus}"]
     options += ["--no-synchronizer"] * (not parameters.synchronizer) + ["--trace"] * trace

@@ -1,17 +1,17 @@
 """Bugs in single blocks."""
 
-from rtl.access.decoder import Decoder
-from rtl.background.reset_sweep import ResetSweep
-from rtl.bus.axi4lite import AXI4Lite
-from rtl.delivery.arbiter import Arbiter
-from rtl.delivery.direct_line import DirectLine
-from rtl.delivery.gateway import Gateways
-from rtl.delivery.routing import Routing
-from rtl.delivery.trap_line import TrapLine
-from rtl.export.verilog import FlatPorts
-from rtl.state.counters import Counters
-from rtl.state.ram import LutRam, SharedRam
-from rtl.trace import Trace
+from hic.rtl.access.decoder import Decoder
+from hic.rtl.background.reset_sweep import ResetSweep
+from hic.rtl.bus.axi4lite import AXI4Lite
+from hic.rtl.delivery.arbiter import Arbiter
+from hic.rtl.delivery.direct_line import DirectLine
+from hic.rtl.delivery.gateway import Gateways
+from hic.rtl.delivery.routing import Routing
+from hic.rtl.delivery.trap_line import TrapLine
+from hic.rtl.export.verilog import FlatPorts
+from hic.rtl.state.counters import Counters
+from hic.rtl.state.ram import LutRam, SharedRam
+from hic.rtl.trace import Trace
 
 from .bugs import Bug
 

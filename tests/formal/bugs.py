@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rtl.access import pipeline
+from hic.rtl.access import pipeline
 
 __all__ = ["Bug"]
 

@@ -1,19 +1,19 @@
 """Bugs for the rules of the contract that are proven of the whole controller."""
 
-from rtl.access.allow import allow
-from rtl.access.check import check
-from rtl.access.commit import commit
-from rtl.access.fetch import fetch
-from rtl.access.load import load
-from rtl.access.route import route
-from rtl.access.window import window
-from rtl.background.booking import Booking
-from rtl.background.context_walker import ContextWalker
-from rtl.delivery.arbiter import Arbiter
-from rtl.delivery.direct_line import DirectLine
-from rtl.delivery.gateway import Gateways
-from rtl.delivery.row_port import RowPort
-from rtl.delivery.trap_line import TrapLine
+from hic.rtl.access.allow import allow
+from hic.rtl.access.check import check
+from hic.rtl.access.commit import commit
+from hic.rtl.access.fetch import fetch
+from hic.rtl.access.load import load
+from hic.rtl.access.route import route
+from hic.rtl.access.window import window
+from hic.rtl.background.booking import Booking
+from hic.rtl.background.context_walker import ContextWalker
+from hic.rtl.delivery.arbiter import Arbiter
+from hic.rtl.delivery.direct_line import DirectLine
+from hic.rtl.delivery.gateway import Gateways
+from hic.rtl.delivery.row_port import RowPort
+from hic.rtl.delivery.trap_line import TrapLine
 
 from .bugs import Bug
 

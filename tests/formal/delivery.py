@@ -1,8 +1,8 @@
 """Bugs that show where blocks meet."""
 
-from rtl.delivery.direct_line import DirectLine
-from rtl.delivery.gateway import Gateways
-from rtl.delivery.routing import Routing
+from hic.rtl.delivery.direct_line import DirectLine
+from hic.rtl.delivery.gateway import Gateways
+from hic.rtl.delivery.routing import Routing
 
 from .bugs import Bug
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from amaranth.hdl import Elaboratable
 from amaranth.sim import Simulator
 
-from rtl.controller import Controller
-from rtl.parameters import Parameters
-from rtl.registers import MAP, WINDOW_BYTES
+from hic.rtl.controller import Controller
+from hic.rtl.parameters import Parameters
+from hic.rtl.registers import MAP, WINDOW_BYTES
 
 Bench = Callable[..., Awaitable[None]]
 

@@ -7,12 +7,9 @@ import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
-from rtl.delivery.arbiter import Arbiter, is_above
+from hic.rtl.delivery.arbiter import Arbiter, is_above
 
 LATENCY = 2
-
-pytestmark = pytest.mark.no_cover
-
 
 def best(entries: list[tuple[bool, int]]) -> tuple[int, int]:
     """Key and index of the winner; (0, 0) if there is none."""

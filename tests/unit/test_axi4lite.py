@@ -6,7 +6,7 @@ import pytest
 from amaranth.hdl import Module, Signal
 from rig import put, simulate
 
-from rtl.bus.axi4lite import AXI4Lite, Response
+from hic.rtl.bus.axi4lite import AXI4Lite, Response
 
 REFUSED = 0x20
 

@@ -3,8 +3,8 @@
 import pytest
 from rig import Core, address_of, on_core
 
-from rtl.parameters import Trigger
-from rtl.registers import MAP
+from hic.rtl.parameters import Trigger
+from hic.rtl.registers import MAP
 
 B = 6
 """Cycles from an acknowledge of an event to the next event on the line, docs/architecture.md, section 9."""

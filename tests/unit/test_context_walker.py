@@ -3,9 +3,9 @@
 import pytest
 from rig import Core, address_of, on_core
 
-from rtl.parameters import Cause, Trigger
-from rtl.registers import MAP
-from rtl.state.counters import Counter
+from hic.rtl.parameters import Cause, Trigger
+from hic.rtl.registers import MAP
+from hic.rtl.state.counters import Counter
 
 V, H = 4, 2
 K_IDLE, K = V + 14, 2 * V + 24

@@ -4,8 +4,8 @@ from typing import Any
 
 from rig import put, simulate
 
-from rtl.parameters import Parameters
-from rtl.state.contexts import Contexts, Flag
+from hic.rtl.parameters import Parameters
+from hic.rtl.state.contexts import Contexts, Flag
 
 PARAMETERS = Parameters(source_count=40, context_count=5, hart_count=2)
 

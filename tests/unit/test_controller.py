@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from rig import Core, OpenController, address_of, on_core, put, simulate
 
-from rtl.parameters import LATENCY_CYCLES, Cause, Parameters, Trigger
-from rtl.registers import IDENTITY_VALUE
+from hic.rtl.parameters import LATENCY_CYCLES, Cause, Parameters, Trigger
+from hic.rtl.registers import IDENTITY_VALUE
 
 
 async def pin_to_line(core: Core, source: int, line: Any) -> int:

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from rig import put, simulate
 
-from rtl.parameters import Parameters
-from rtl.state.counters import Counters
+from hic.rtl.parameters import Parameters
+from hic.rtl.state.counters import Counters
 
 PARAMETERS = Parameters(source_count=7, context_count=4, hart_count=2)
 BLOCKS = "access", "timer", "walker"

@@ -5,9 +5,9 @@ from typing import Any
 
 from rig import simulate
 
-from rtl.access.decoder import PLIC_BYTES, Decoder
-from rtl.parameters import Parameters
-from rtl.registers import MAP, WINDOW_BYTES
+from hic.rtl.access.decoder import PLIC_BYTES, Decoder
+from hic.rtl.parameters import Parameters
+from hic.rtl.registers import MAP, WINDOW_BYTES
 
 LARGEST = Parameters(source_count=1023, context_count=256, hart_count=64)
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from rig import put, simulate
 
-from rtl.delivery.direct_line import DirectLine
-from rtl.parameters import LATENCY_CYCLES, Parameters
+from hic.rtl.delivery.direct_line import DirectLine
+from hic.rtl.parameters import LATENCY_CYCLES, Parameters
 
 PARAMETERS = Parameters(source_count=7, context_count=4)
 NONE = {"valid": 0, "key": 0}

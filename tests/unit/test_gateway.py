@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from rig import put, simulate
 
-from rtl.delivery.gateway import Gateways
-from rtl.parameters import Parameters, Trigger
+from hic.rtl.delivery.gateway import Gateways
+from hic.rtl.parameters import Parameters, Trigger
 
 ONE, OTHER = 0b01, 0b10
 

@@ -15,18 +15,18 @@ from amaranth.hdl import Shape
 from amaranth.lib import data, wiring
 from rig import OpenController
 
-import rtl
-from rtl import interfaces
-from rtl.access.decoder import HITS, Decoder
-from rtl.bus.axi4lite import AXI4Lite, AXI4LiteSignature
-from rtl.controller import Controller
-from rtl.delivery.arbiter import Arbiter
-from rtl.delivery.trap_line import notice_layout
-from rtl.export.verilog import FlatPorts
-from rtl.parameters import Parameters
-from rtl.plic import PLIC_ADDRESS_BITS, Plic, PlicAXI4Lite
-from rtl.state.ram import LutRam, RamUser, SharedRam
-from rtl.top import ControllerAXI4Lite
+from hic import rtl
+from hic.rtl import interfaces
+from hic.rtl.access.decoder import HITS, Decoder
+from hic.rtl.bus.axi4lite import AXI4Lite, AXI4LiteSignature
+from hic.rtl.controller import Controller
+from hic.rtl.delivery.arbiter import Arbiter
+from hic.rtl.delivery.trap_line import notice_layout
+from hic.rtl.export.verilog import FlatPorts
+from hic.rtl.parameters import Parameters
+from hic.rtl.plic import PLIC_ADDRESS_BITS, Plic, PlicAXI4Lite
+from hic.rtl.state.ram import LutRam, RamUser, SharedRam
+from hic.rtl.top import ControllerAXI4Lite
 
 PARAMETERS = Parameters(source_count=40, context_count=5, hart_count=3, priority_bits=4)
 
@@ -153,7 +153,8 @@ def agrees(documented: Any, live: Any) -> bool:
 SUBJECTS = sorted(
     {
         (subject.__module__, subject.__name__)
-        for module in pkgutil.walk_packages(rtl.__path__, "rtl.") if not module.name.startswith("rtl.properties")
+        for module in pkgutil.walk_packages(rtl.__path__, "hic.rtl.")
+        if not module.name.startswith("hic.rtl.properties")
         for subject in vars(importlib.import_module(module.name)).values()
         if isinstance(subject, type) and issubclass(subject, wiring.Component | wiring.Signature)
         and subject.__module__ == module.name

@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 from rig import Core, address_of, on_core
 
-from rtl.interfaces import Operation
-from rtl.parameters import Cause, Trigger
-from rtl.registers import MAP, Dimension
+from hic.rtl.interfaces import Operation
+from hic.rtl.parameters import Cause, Trigger
+from hic.rtl.registers import MAP, Dimension
 
 V, H = 4, 2
 INDICES = {

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import pytest
 from rig import Core, address_of, on_core
 
-from rtl.interfaces import Operation
-from rtl.parameters import Trigger
-from rtl.registers import MAP
+from hic.rtl.interfaces import Operation
+from hic.rtl.parameters import Trigger
+from hic.rtl.registers import MAP
 
 INJECT_CYCLES = 5
 """Of an INJECT that meets nobody."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from rig import put, simulate
 
-from rtl.state.ram import LutRam, SharedRam
+from hic.rtl.state.ram import LutRam, SharedRam
 
 
 def ask(ctx: Any, user: Any, address: int, data: int | None = None) -> None:

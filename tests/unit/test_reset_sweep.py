@@ -6,13 +6,13 @@ import pytest
 from amaranth.hdl import Module
 from rig import put, simulate
 
-from rtl.background.reset_sweep import ResetSweep
-from rtl.delivery.routing import Routing
-from rtl.parameters import Parameters
-from rtl.state.contexts import Contexts
-from rtl.state.counters import Counters
-from rtl.state.ram import LutRam, SharedRam
-from rtl.state.sources import Sources
+from hic.rtl.background.reset_sweep import ResetSweep
+from hic.rtl.delivery.routing import Routing
+from hic.rtl.parameters import Parameters
+from hic.rtl.state.contexts import Contexts
+from hic.rtl.state.counters import Counters
+from hic.rtl.state.ram import LutRam, SharedRam
+from hic.rtl.state.sources import Sources
 
 
 class Rig:

@@ -4,8 +4,8 @@ from typing import Any
 
 from rig import put, simulate
 
-from rtl.delivery.routing import Routing
-from rtl.parameters import Parameters
+from hic.rtl.delivery.routing import Routing
+from hic.rtl.parameters import Parameters
 
 PARAMETERS = Parameters(source_count=40, context_count=4, hart_count=2)
 ALL = (1 << 40) - 1

@@ -5,10 +5,10 @@ from typing import Any
 from amaranth.hdl import Const, Module
 from rig import put, simulate
 
-from rtl.delivery.routing import Routing
-from rtl.delivery.row_port import RowPort, first_of
-from rtl.parameters import Parameters
-from rtl.state.contexts import Contexts
+from hic.rtl.delivery.routing import Routing
+from hic.rtl.delivery.row_port import RowPort, first_of
+from hic.rtl.parameters import Parameters
+from hic.rtl.state.contexts import Contexts
 
 PARAMETERS = Parameters(source_count=40, context_count=6, hart_count=3)
 TREE = {0: (5, 0), 1: (3, 2), 2: (2, 0), 3: (3, 1), 4: (5, 0), 5: (5, 0)}

@@ -6,13 +6,13 @@ import pytest
 from amaranth.hdl import Module
 from rig import Core, on_core, put, simulate
 
-from rtl.background import service_timer
-from rtl.background.service_timer import ServiceTimer
-from rtl.parameters import TICK_CYCLES_LOG2, Parameters
-from rtl.registers import MAP
-from rtl.state.contexts import Contexts, Flag
-from rtl.state.counters import Counters
-from rtl.state.sources import Sources
+from hic.rtl.background import service_timer
+from hic.rtl.background.service_timer import ServiceTimer
+from hic.rtl.parameters import TICK_CYCLES_LOG2, Parameters
+from hic.rtl.registers import MAP
+from hic.rtl.state.contexts import Contexts, Flag
+from hic.rtl.state.counters import Counters
+from hic.rtl.state.sources import Sources
 
 PARAMETERS = Parameters(source_count=3, context_count=4, hart_count=1)
 LIMIT = 6

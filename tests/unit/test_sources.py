@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from rig import put, simulate
 
-from rtl.parameters import Parameters
-from rtl.state.sources import Sources, route_layout, service_layout
+from hic.rtl.parameters import Parameters
+from hic.rtl.state.sources import Sources, route_layout, service_layout
 
 PARAMETERS = Parameters(source_count=33, context_count=5, hart_count=3)
 

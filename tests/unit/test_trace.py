@@ -4,9 +4,9 @@ from typing import Any
 
 from rig import put, simulate
 
-from rtl.interfaces import Operation
-from rtl.parameters import Parameters
-from rtl.trace import Trace
+from hic.rtl.interfaces import Operation
+from hic.rtl.parameters import Parameters
+from hic.rtl.trace import Trace
 
 PARAMETERS = Parameters(source_count=5, context_count=4, hart_count=3)
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from rig import put, simulate
 
-from rtl.delivery.trap_line import TrapLine
-from rtl.parameters import LATENCY_CYCLES, Cause, Parameters
+from hic.rtl.delivery.trap_line import TrapLine
+from hic.rtl.parameters import LATENCY_CYCLES, Cause, Parameters
 
 PARAMETERS = Parameters(source_count=7, context_count=4)
 NOTICE = {"valid": 1, "target": 1, "cause": Cause.REQUEST, "source": 0, "context": 2}

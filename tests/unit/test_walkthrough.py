@@ -2,8 +2,8 @@
 
 from rig import Core, on_core
 
-from rtl.parameters import Cause
-from rtl.registers import WINDOW_BYTES
+from hic.rtl.parameters import Cause
+from hic.rtl.registers import WINDOW_BYTES
 
 L0, L1, GUEST, SIBLING = range(4)
 SOURCE = 5

@@ -16,15 +16,15 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-import cosim.cli
-import fpga.cli
-import rtl.cli
-from fpga.cli import fpga as fpga_group
-from rtl.cli import OUTPUT_DIRECTORY, parameters_of, refuse, sizes
+from hic.cosim.cli import COMMANDS as COSIM_COMMANDS
+from hic.fpga.cli import COMMANDS as FPGA_COMMANDS
+from hic.fpga.cli import fpga as fpga_group
+from hic.rtl.cli import COMMANDS as RTL_COMMANDS
+from hic.rtl.cli import OUTPUT_DIRECTORY, parameters_of, refuse, sizes
 
 if TYPE_CHECKING:
-    from cosim.run import Design
-    from sw_model.results import RunResult
+    from hic.cosim.run import Design
+    from hic.sw_model.results import RunResult
 
 __all__ = ["main"]
 
@@ -46,7 +46,7 @@ class _Backend(click.ParamType[str]):
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="hic", prog_name="hic")
+@click.version_option(package_name="hybrid-interrupt-controller", prog_name="hic")
 def main() -> None:
     """The hybrid interrupt controller: guest interrupts without traps, at any depth of nested virtualization.
 
@@ -95,9 +95,9 @@ def info() -> None:
     Exit status 1 if something is missing that `hic demo` needs.
     Example: hic info
     """
-    from fpga.tools import tool_version
+    from hic.fpga.tools import tool_version
 
-    title = f"hic {importlib.metadata.version('hic')}, Python {sys.version.split()[0]}"
+    title = f"hic {importlib.metadata.version('hybrid-interrupt-controller')}, Python {sys.version.split()[0]}"
     table = Table("tool", "for", "version", title=title)
     complete = True
 
@@ -142,8 +142,8 @@ def run(scenario: str, backend: str, policy: str | None, waves: bool, as_json: b
     \b
     Example: hic run demo --policy trap-and-emulate --json
     """
-    from sw_model.comparison import differences, may_differ
-    from sw_model.scenario import ScenarioError, load_scenario
+    from hic.sw_model.comparison import differences, may_differ
+    from hic.sw_model.scenario import ScenarioError, load_scenario
 
     if waves and backend not in ("rtl", "both"):
         refuse("--waves must go with --backend rtl or both: the model has no waveform")
@@ -163,13 +163,13 @@ def run(scenario: str, backend: str, policy: str | None, waves: bool, as_json: b
         found: dict[str, dict[str, Any]] = {}
         faults = 0
         if not backend.startswith("uart:") and backend != "rtl":
-            from sw_model.machine import run_scenario
-            from sw_model.reference import ReferencePort
+            from hic.sw_model.machine import run_scenario
+            from hic.sw_model.reference import ReferencePort
 
             results["model"] = asyncio.run(run_scenario(loaded, ReferencePort(loaded.parameters), progress=progress))
         if backend.startswith("uart:"):
-            from sw_model.machine import run_scenario
-            from sw_model.uart import LinkError, UartPort
+            from hic.sw_model.machine import run_scenario
+            from hic.sw_model.uart import LinkError, UartPort
 
             try:
                 with UartPort.open(backend.removeprefix("uart:")) as port:
@@ -180,7 +180,7 @@ def run(scenario: str, backend: str, policy: str | None, waves: bool, as_json: b
             found[name] = result.to_dict()
             faults += result.totals.faults
         if backend in ("rtl", "both"):
-            from cosim.scenario import run_on_rtl
+            from hic.cosim.scenario import run_on_rtl
 
             outcome = run_on_rtl(loaded, output, waves=waves, progress=progress)
             results["rtl"], found["rtl"] = outcome.result, outcome.to_dict()
@@ -253,7 +253,7 @@ def demo(seed: int | None, output: Path) -> None:
     Writes summary.json, events.jsonl, latency.csv, report.html and waves.vcd to OUTPUT.
     Example: hic demo
     """
-    from cosim.demo import demo as implementation
+    from hic.cosim.demo import demo as implementation
 
     summary = implementation(output, seed=seed, console=console)
     if summary["faults"]:
@@ -269,7 +269,7 @@ def latency(waves: Path, as_json: bool) -> None:
     \b
     Example: hic latency build/demo/waves.vcd
     """
-    from cosim.latency import LatencyError, latency_from_vcd
+    from hic.cosim.latency import LatencyError, latency_from_vcd
 
     try:
         report = latency_from_vcd(waves)
@@ -302,9 +302,9 @@ def prove(
     parameters = parameters_of(sources, contexts, harts, priority_bits)
     from amaranth.hdl import UnusedElaboratable
 
-    from proofs import catalogue, report
-    from proofs.prove import prove_all
-    from proofs.tools import ProofToolError
+    from hic.proofs import catalogue, report
+    from hic.proofs.prove import prove_all
+    from hic.proofs.tools import ProofToolError
 
     # Components are made only to look at their ports, too.
     warnings.simplefilter("ignore", UnusedElaboratable)
@@ -339,10 +339,10 @@ def simulate(family: str | None, output: Path) -> None:
     Prints what to give to `hic run --backend` in another terminal.
     Example: hic fpga simulate
     """
-    from cosim.board import serve
-    from cosim.run import BuildFailed, Design, SimulationFailed
-    from fpga import simulated
-    from fpga.tools import ToolError
+    from hic.cosim.board import serve
+    from hic.cosim.run import BuildFailed, Design, SimulationFailed
+    from hic.fpga import simulated
+    from hic.fpga.tools import ToolError
 
     for number in (signal.SIGINT, signal.SIGTERM):  # also in the background, and also when told to end by others
         signal.signal(number, signal.default_int_handler)
@@ -378,8 +378,8 @@ def status(device: str, restart: bool, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from sw_model import board
-    from sw_model.uart import LinkError, UartPort
+    from hic.sw_model import board
+    from hic.sw_model.uart import LinkError, UartPort
 
     try:
         with UartPort.open(device) as port:
@@ -410,8 +410,8 @@ def status(device: str, restart: bool, as_json: bool) -> None:
 
 def _netlist(verilog: str, top: str, directory: Path, *, family: str) -> "Design":
     """A design on the cells of a part. Raises ToolError."""
-    from cosim.run import Design
-    from fpga.netlist import synthesize
+    from hic.cosim.run import Design
+    from hic.fpga.netlist import synthesize
 
     found = synthesize(verilog, top, family, directory)
     return Design(found.verilog, top=top, arguments=found.verilator_arguments)
@@ -436,12 +436,12 @@ def netlist_test(family: tuple[str, ...], records: int, interrupts: int, seed: i
     Exit status 1 if there was a fault.
     Example: hic fpga netlist-test --family ice40
     """
-    from cosim.netlist import first_interrupts, netlist_tests
-    from cosim.run import BuildFailed, SimulationFailed
-    from fpga import simulated
-    from fpga.tools import ToolError
-    from sw_model.scenario import load_scenario
-    from sw_model.uart import LinkError
+    from hic.cosim.netlist import first_interrupts, netlist_tests
+    from hic.cosim.run import BuildFailed, SimulationFailed
+    from hic.fpga import simulated
+    from hic.fpga.tools import ToolError
+    from hic.sw_model.scenario import load_scenario
+    from hic.sw_model.uart import LinkError
 
     try:
         scenario = first_interrupts(load_scenario("demo"), interrupts)
@@ -469,7 +469,7 @@ def netlist_test(family: tuple[str, ...], records: int, interrupts: int, seed: i
         sys.exit(1)
 
 
-for _command in (*rtl.cli.COMMANDS, *cosim.cli.COMMANDS, *fpga.cli.COMMANDS):
+for _command in (*RTL_COMMANDS, *COSIM_COMMANDS, *FPGA_COMMANDS):
     main.add_command(_command)
 
 

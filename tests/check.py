@@ -1,0 +1,179 @@
+"""`make check`: what takes too long for `make test`, in parts. A part that has passed is not run again until a file
+that it depends on changes, so a run that was interrupted goes on where it was.
+
+tests/checks.toml lists the parts. Results are in build/check, with the log of each part. `--record` writes into
+tests/checked.json which parts have passed on which files, and how long each took; `--touched` leaves those out, so
+that continuous integration runs what a change touches, the shortest part first.
+"""
+
+import datetime
+import hashlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).parent.parent
+RECORD = Path("tests/checked.json")
+RESULTS = Path("build/check")
+IGNORED = {"__pycache__", "build"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A command, and the files and folders that its result depends on. `minutes` is what to expect on two cores."""
+
+    name: str
+    title: str
+    command: str
+    inputs: tuple[str, ...]
+    minutes: float
+
+    def digest(self, root: Path) -> str:
+        """Hash of the command and of every file in its inputs. Raises FileNotFoundError if one is not there."""
+        found = hashlib.sha256(self.command.encode())
+        for name in self.inputs:
+            path = root / name
+            if not path.exists():
+                raise FileNotFoundError(f"inputs of [{self.name}] must exist: {name} does not")
+            for each in [path] if path.is_file() else sorted(path.rglob("*")):
+                if each.is_file() and not IGNORED & set(each.relative_to(root).parts):
+                    found.update(f"{each.relative_to(root).as_posix()}\0".encode() + each.read_bytes() + b"\0")
+        return found.hexdigest()[:20]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a part ended: which files it has seen, whether it passed, its seconds, and the day."""
+
+    digest: str
+    passed: bool
+    seconds: int
+    date: str
+
+
+def parts_of(path: Path) -> list[Part]:
+    """The parts in a table of `checks.toml`, in its order."""
+    return [
+        Part(name, each["title"], each["command"], tuple(each["inputs"]), each["minutes"])
+        for name, each in tomllib.loads(path.read_text()).items()
+    ]
+
+
+def load(path: Path) -> dict[str, Outcome]:
+    """Outcomes by the names of their parts; none if there is no such file."""
+    return {name: Outcome(**each) for name, each in json.loads(path.read_text()).items()} if path.exists() else {}
+
+
+def save(path: Path, outcomes: Mapping[str, Outcome]) -> None:
+    """Writes them whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    text = json.dumps({name: asdict(outcomes[name]) for name in sorted(outcomes)}, indent=1)
+    unfinished.write_text(text + "\n")
+    unfinished.replace(path)
+
+
+def run(part: Part, root: Path, log: Path, limit: float | None) -> tuple[bool, int]:
+    """Runs a part, its output in a log. False if it failed or took longer than `limit` seconds; and its seconds."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            shlex.split(part.command), cwd=root, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            passed = process.wait(limit) == 0
+        except subprocess.TimeoutExpired:
+            passed = False
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait()
+    return passed, round(time.monotonic() - began)
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("names", metavar="[PART]...", nargs=-1)
+@click.option("--touched", is_flag=True, help="Leave out what tests/checked.json has for the files as they are.")
+@click.option("--minutes", type=click.FloatRange(min=0), help="Begin no part that is expected to end after these.")
+@click.option("--record", is_flag=True, help="Write what has passed into tests/checked.json.")
+@click.option("--list", "only_list", is_flag=True, help="Show how the parts stand, and run none.")
+@click.option("--root", default=ROOT, type=click.Path(path_type=Path), hidden=True)
+def main(
+    names: tuple[str, ...], touched: bool, minutes: float | None, record: bool, only_list: bool, root: Path
+) -> None:
+    """Run the parts of `make check`, all or those that are named.
+
+    \b
+    Exit status 1 if a part failed. Example: python tests/check.py proofs --record
+    """
+    console = Console(highlight=False)
+    parts = parts_of(root / "tests/checks.toml")
+    unknown = set(names) - {part.name for part in parts}
+    if unknown:
+        raise click.BadParameter(
+            f"must be of {', '.join(part.name for part in parts)}, not {', '.join(sorted(unknown))}",
+            param_hint="PART",
+        )
+    chosen = [part for part in parts if not names or part.name in names]
+    try:
+        digests = {part.name: part.digest(root) for part in parts}
+    except FileNotFoundError as error:
+        raise click.UsageError(str(error)) from error
+    outcomes = load(root / RESULTS / "results.json")
+    recorded = load(root / RECORD) if touched else {}
+
+    def is_done(part: Part) -> bool:
+        found = (outcomes.get(part.name), recorded.get(part.name))
+        return any(each is not None and each.passed and each.digest == digests[part.name] for each in found)
+
+    waiting = [part for part in chosen if not is_done(part)]
+    if touched:
+        waiting.sort(key=lambda part: part.minutes)
+    began, failed = time.monotonic(), list[str]()
+    for number, part in enumerate([] if only_list else waiting, 1):
+        left = None if minutes is None else minutes - (time.monotonic() - began) / 60
+        if left is not None and part.minutes > left:
+            continue
+        console.print(f"[{number}/{len(waiting)}] {part.name}: {part.title}; about {part.minutes:g} min", markup=False)
+        log = RESULTS / f"{part.name}.log"
+        passed, seconds = run(part, root, root / log, None if left is None else left * 60)
+        outcomes[part.name] = Outcome(digests[part.name], passed, seconds, f"{datetime.date.today()}")
+        save(root / RESULTS / "results.json", outcomes)
+        if not passed:
+            failed.append(part.name)
+            console.print(f"{part.name} failed or took too long; the end of {log}:", style="red", markup=False)
+            console.print("\n".join((root / log).read_text(errors="replace").splitlines()[-30:]), markup=False)
+    if record:
+        passed_now = {
+            part.name: outcomes[part.name] for part in parts if is_done(part) and part.name in outcomes
+        }
+        save(root / RECORD, load(root / RECORD) | passed_now)
+
+    table = Table("part", "checks", "state", "took", title="make check")
+    for part in chosen:
+        found = next(
+            (each for each in (outcomes.get(part.name), recorded.get(part.name))
+             if each is not None and each.digest == digests[part.name]), None,
+        )
+        state = "not run on these files" if found is None else f"passed {found.date}" if found.passed else "failed"
+        took = "-" if found is None else f"{found.seconds // 60} min {found.seconds % 60:02} s"
+        table.add_row(part.name, part.title, state, took)
+    console.print(table)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
