@@ -71,7 +71,7 @@ $(VENV)/fpga: $(VENV)/base
 
 $(VENV)/test: $(VENV)/fpga
 	@echo "[set-up] installing the test tools (once)"
-	@$(INSTALL) '.[dev,formal,fpga]'
+	@$(INSTALL) '.[dev,formal,fpga,descriptions,integrations]'
 	@touch $@
 
 # A missing tool is named, with how to get it (Debian's package).

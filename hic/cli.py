@@ -19,8 +19,10 @@ from rich.table import Table
 from hic.cosim.cli import COMMANDS as COSIM_COMMANDS
 from hic.fpga.cli import COMMANDS as FPGA_COMMANDS
 from hic.fpga.cli import fpga as fpga_group
+from hic.integrations.cli import COMMANDS as INTEGRATION_COMMANDS
 from hic.rtl.cli import COMMANDS as RTL_COMMANDS
 from hic.rtl.cli import OUTPUT_DIRECTORY, parameters_of, refuse, sizes
+from hic.rtl.distribution import DISTRIBUTION
 
 if TYPE_CHECKING:
     from hic.cosim.run import Design
@@ -46,7 +48,7 @@ class _Backend(click.ParamType[str]):
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="hybrid-interrupt-controller", prog_name="hic")
+@click.version_option(package_name=DISTRIBUTION, prog_name="hic")
 def main() -> None:
     """The hybrid interrupt controller: guest interrupts without traps, at any depth of nested virtualization.
 
@@ -97,7 +99,7 @@ def info() -> None:
     """
     from hic.fpga.tools import tool_version
 
-    title = f"hic {importlib.metadata.version('hybrid-interrupt-controller')}, Python {sys.version.split()[0]}"
+    title = f"hic {importlib.metadata.version(DISTRIBUTION)}, Python {sys.version.split()[0]}"
     table = Table("tool", "for", "version", title=title)
     complete = True
 
@@ -469,7 +471,7 @@ def netlist_test(family: tuple[str, ...], records: int, interrupts: int, seed: i
         sys.exit(1)
 
 
-for _command in (*RTL_COMMANDS, *COSIM_COMMANDS, *FPGA_COMMANDS):
+for _command in (*RTL_COMMANDS, *COSIM_COMMANDS, *FPGA_COMMANDS, *INTEGRATION_COMMANDS):
     main.add_command(_command)
 
 

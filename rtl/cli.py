@@ -11,11 +11,13 @@ import click
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from .distribution import DISTRIBUTION
 from .parameters import OPTIONS, Parameters
+from .registers import WINDOW_BYTES
 
 __all__ = [
-    "BAD_INPUT", "COMMANDS", "OUTPUT_DIRECTORY", "OUTPUT_FILE", "parameters_of", "refuse", "size_options", "sizes",
-    "write",
+    "ADDRESS", "BAD_INPUT", "COMMANDS", "OUTPUT_DIRECTORY", "OUTPUT_FILE", "parameters_of", "refuse", "size_options",
+    "sizes", "write", "write_folder",
 ]
 
 BAD_INPUT = 2
@@ -42,6 +44,23 @@ def sizes(sources: int, contexts: int, harts: int, priority_bits: int) -> Callab
 
     return add
 
+
+class _Address(click.ParamType[int]):
+    """A byte address at which a window of 4 MiB can begin, in decimal or as 0x...."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            address = value if isinstance(value, int) else int(value, 0)
+        except ValueError:
+            address = -1
+        if not 0 <= address < 1 << 64 or address % WINDOW_BYTES:
+            self.fail(f"address must be a multiple of {WINDOW_BYTES:#x} such as 0x0c000000, not {value!r}", param, ctx)
+        return address
+
+
+ADDRESS = _Address()
 
 size_options = sizes(64, 8, 1, 3)
 """Those of most commands."""
@@ -86,6 +105,24 @@ def write(path: Path, text: str) -> None:
         refuse(f"output must be a file that can be written, not {str(path)!r} ({error.strerror})")
 
 
+def write_folder(path: Path, make: Callable[[Path], object]) -> None:
+    """Writes a folder whole or not at all. It replaces one that has nothing but what ``make`` makes again."""
+    if str(path) == "-":
+        refuse("output must be a folder here: -o FOLDER")
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as name:
+            new, old = Path(name) / "new", Path(name) / "old"
+            make(new)
+            if path.exists():
+                foreign = sorted({each.name for each in path.iterdir()} - {each.name for each in new.iterdir()})
+                if foreign:
+                    refuse(f"output must be a folder without other files, not {str(path)!r}, which has {foreign[0]}")
+                path.rename(old)
+            new.rename(path)
+    except OSError as error:
+        refuse(f"output must be a folder that can be written, not {str(path)!r} ({error.strerror})")
+
+
 @click.command()
 @size_options
 @click.option("--bus", default="axi4lite", show_default=True, type=click.Choice(["axi4lite", "core"]), help="Its bus.")
@@ -120,20 +157,47 @@ def generate(
 @click.command()
 @size_options
 @click.option(
-    "--format", "form", default="markdown", show_default=True, type=click.Choice(["header", "markdown", "systemrdl"]),
-    help="The configuration matters for systemrdl alone.",
+    "--format", "form", default="markdown", show_default=True,
+    type=click.Choice(["header", "html", "ipxact", "markdown", "svd", "systemrdl"]),
+    help="The configuration matters for html, ipxact, svd and systemrdl.",
 )
-@click.option("-o", "--output", default="-", type=OUTPUT_FILE, help="Where to; standard output if not given.")
-def registers(sources: int, contexts: int, harts: int, priority_bits: int, form: str, output: Path) -> None:
-    """Write the register map: C header, Markdown reference, or SystemRDL.
+@click.option("--base", type=ADDRESS, help="With svd: address of the first window.  [default: 0x0]")
+@click.option(
+    "-o", "--output", default="-", type=click.Path(path_type=Path, allow_dash=True),
+    help="Where to, standard output if not given; of html the folder.",
+)
+def registers(
+    sources: int, contexts: int, harts: int, priority_bits: int, form: str, base: int | None, output: Path
+) -> None:
+    """Write the register map: C header, Markdown or HTML reference, SystemRDL, IP-XACT, or CMSIS-SVD.
 
     \b
     Example: hic registers --format header -o hic.h
     """
     parameters = parameters_of(sources, contexts, harts, priority_bits)
+    if base is not None and form != "svd":
+        refuse(f"--base must go with --format svd: {form} has offsets, no addresses")
     from .export.registers import FORMATS
 
-    write(output, FORMATS[form](parameters))
+    if form in FORMATS:
+        write(output, FORMATS[form](parameters))
+    elif form == "svd":
+        from .export.svd import svd
+
+        write(output, svd(parameters, base or 0))
+    else:
+        try:
+            from .export.peakrdl import html, ipxact
+        except ModuleNotFoundError as error:
+            package = str(error.name).partition(".")[0]
+            refuse(
+                f"--format {form} must have {package}, which is not installed; get it with: "
+                f"pip install '{DISTRIBUTION}[descriptions]'"
+            )
+        if form == "html":
+            write_folder(output, lambda folder: html(parameters, folder))
+        else:
+            write(output, ipxact(parameters))
 
 
 COMMANDS = (generate, registers)

@@ -62,8 +62,8 @@ def scenario(tmp_path) -> Path:
 
 def test_commands_are_those_documented():
     assert COMMANDS == [
-        "bench", "coverage", "demo", "fpga", "generate", "info", "latency", "measure", "mutate", "prove", "registers",
-        "run", "soak",
+        "bench", "coverage", "demo", "devicetree", "fpga", "generate", "info", "latency", "measure", "mutate", "prove",
+        "registers", "run", "soak",
     ]
 
 
@@ -198,7 +198,7 @@ def test_registers_prints_each_format(form):
 
 def test_every_format_can_be_asked_for():
     (option,) = (each for each in main.commands["registers"].params if each.name == "form")
-    assert set(option.type.choices) == FORMATS.keys()
+    assert set(option.type.choices) == FORMATS.keys() | {"html", "ipxact", "svd"}
 
 
 # info

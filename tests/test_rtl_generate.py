@@ -22,6 +22,7 @@ from hic import rtl
 from hic.cli import main
 from hic.cosim.run import tool_environment
 from hic.rtl.controller import Controller
+from hic.rtl.distribution import DISTRIBUTION
 from hic.rtl.export.generate import BUSES, TOP, flat_ports, generate
 from hic.rtl.export.ports import ports_of
 from hic.rtl.export.verilog import STAGES, FlatPorts
@@ -74,8 +75,8 @@ def test_comment(parameters: Parameters, bus: Literal["axi4lite", "core"], trace
     """It has the configuration, and all ports of the module with their direction, width, and meaning."""
     comment, _, verilog = generated(parameters, bus=bus, trace=trace).partition("\n\n")
     lines = [line.removeprefix("//").strip() for line in comment.splitlines()]
-    package = metadata("hybrid-interrupt-controller")
-    assert lines[0] == f"hic {package['Version']}: {package['Summary']}"
+    package = metadata(DISTRIBUTION)
+    assert lines[0] == f"{DISTRIBUTION} {package['Version']}: {package['Summary']}"
     assert lines[1] == "SPDX-License-Identifier: BSD-2-Clause"
     assert lines[2].startswith("Made by: hic generate ")
     options = main.commands["generate"].make_context("generate", lines[2].split()[4:]).params

@@ -5,6 +5,7 @@ from importlib.metadata import metadata
 from typing import Literal
 
 from ..controller import Controller
+from ..distribution import DISTRIBUTION
 from ..parameters import OPTIONS, Parameters
 from ..top import ControllerAXI4Lite
 from .names import names_from_source
@@ -67,7 +68,7 @@ def generate(
         ``bus`` is another.
     """
     flat = flat_ports(parameters, bus=bus, trace=trace)
-    package = metadata("hybrid-interrupt-controller")
+    package = metadata(DISTRIBUTION)
     options = [f"{option} {getattr(parameters, name)}" for name, option in OPTIONS.items()]
     options += [f"--bus {bus}"]
     options += ["--no-synchronizer"] * (not parameters.synchronizer) + ["--trace"] * trace

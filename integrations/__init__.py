@@ -1,0 +1,1 @@
+"""Integrations: what other tools and systems take of the controller."""
