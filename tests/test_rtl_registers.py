@@ -16,6 +16,7 @@ from systemrdl.rdltypes import AccessType, OnReadType, OnWriteType
 from hic.rtl.export.registers import FORMATS, c_header, markdown, systemrdl
 from hic.rtl.parameters import Cause, Parameters, Trigger
 from hic.rtl.registers import (
+    IDENTITY_VALUE,
     MANAGEMENT_OFFSET,
     MAP,
     WINDOW_BYTES,
@@ -230,6 +231,7 @@ def test_c_header_says_the_same(tmp_path):
     constants = re.findall(r"^#define (\w+) ", text, re.MULTILINE)
     assert len(constants) == len(set(constants))
     expected = {"HIC_WINDOW_BYTES": WINDOW_BYTES, "HIC_WINDOW(16u, 2)": 16 + 2 * WINDOW_BYTES}
+    expected |= {"HIC_MANAGEMENT_OFFSET": MANAGEMENT_OFFSET, "HIC_IDENTITY_VALUE": IDENTITY_VALUE}
     expected |= {f"HIC_CAUSE_{cause.name}": cause.value for cause in Cause}
     expected |= {f"HIC_TRIGGER_{trigger.name}": trigger.value for trigger in Trigger}
     for register in MAP.registers:
@@ -248,10 +250,11 @@ def test_c_header_says_the_same(tmp_path):
     assert dict(zip(expected, map(int, done.stdout.split()), strict=True)) == expected
 
 
-# The committed reference.
+# The committed forms.
 
-def test_committed_reference_is_fresh():
-    assert (ROOT / "docs" / "registers.md").read_text() == markdown(Parameters()), "run: make generated"
+@pytest.mark.parametrize(("path", "form"), [("docs/registers.md", markdown), ("software/hic_regs.h", c_header)])
+def test_committed_form_is_fresh(path, form):
+    assert (ROOT / path).read_text() == form(Parameters()), "run: make generated"
 
 
 @pytest.mark.parametrize("name", FORMATS)

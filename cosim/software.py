@@ -1,0 +1,184 @@
+"""C code over any port: each register access that it makes is one on the port.
+
+The code is a shared object whose register access is two function pointers, `bus_read` and `bus_write`. cffi, an extra
+for tests, calls it.
+"""
+
+import json
+import math
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from hic.sw_model.port import BusError, window_address
+
+__all__ = [
+    "BASE", "DECLARATIONS", "LIBRARY", "PROMISES", "Bus", "Call", "Promise", "Software", "at_once", "calling_directly",
+]
+
+BASE = 0x4000_0000
+"""Where the controller is on the bus that the C code sees."""
+
+LIBRARY, DECLARATIONS, PROMISES = "software.so", "software.h", "software.json"
+"""Files of a directory with C code: the code, its declarations without directives, and a `Promise` of each function."""
+
+
+@dataclass(frozen=True)
+class Promise:
+    """The comment of a function in a header: how many reads and writes, as formulas, and which errors."""
+
+    reads: str
+    writes: str
+    errors: tuple[str, ...]
+
+    def accesses(self, **letters: int) -> tuple[int, int]:
+        """Reads and writes, with these values of the formulas' letters. Raises NameError if one is missing."""
+        scope: dict[str, Any] = {"floor": math.floor, "__builtins__": {}, **letters}
+        return eval(self.reads, scope), eval(self.writes, scope)
+
+
+class Bus(Protocol):
+    """As much of a port as software needs."""
+
+    async def read(self, address: int) -> int:
+        """Reads a register. Raises BusError if refused."""
+
+    async def write(self, address: int, value: int) -> None:
+        """Writes a register. Raises BusError if refused."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that has returned: its result, and how many accesses it made."""
+
+    result: Any
+    reads: int
+    writes: int
+
+
+def at_once(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+    """A method of a port that never waits, such as the golden model's, as a function."""
+
+    def function(*arguments: Any) -> Any:
+        try:
+            method(*arguments).send(None)
+        except StopIteration as ended:
+            return ended.value
+        raise RuntimeError("the port waits; its methods cannot be called at once")
+
+    return function
+
+
+def calling_directly(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """A function of C whose accesses never wait, as a coroutine function."""
+
+    async def call(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    return call
+
+
+class Software:
+    """The functions of a library, on a bus.
+
+    Parameters
+    ----------
+    directory : Path
+        Where the library is.
+    bus : Bus
+        Takes the accesses, at addresses from 0 on.
+    blocking : callable
+        Makes a function of a coroutine function: `at_once`, or ``cocotb.task.resume``.
+    calling : callable
+        Makes a coroutine function of a function: `calling_directly`, or ``cocotb.task.bridge``.
+    """
+
+    def __init__(
+        self, directory: Path, bus: Bus, *, blocking: Callable[..., Any] = at_once,
+        calling: Callable[..., Any] = calling_directly,
+    ) -> None:
+        from cffi import FFI
+
+        self.ffi = FFI()
+        self.ffi.cdef((directory / DECLARATIONS).read_text())
+        self.library = self.ffi.dlopen(str(directory / LIBRARY))
+        self.blocking = blocking
+        self.promises = {
+            name: Promise(**each) for name, each in json.loads((directory / PROMISES).read_text()).items()
+        }
+        self.on_access: Callable[[], object] | None = None
+        """Called before each access."""
+        self.answers: dict[int, int] = {}
+        """What an address reads, whatever the bus has there."""
+        self.failing: int | None = None
+        """The access of a call, from 0, that has a bus error."""
+        self._calling = calling
+        self._read, self._write = blocking(bus.read), blocking(bus.write)
+        self._counts: dict[int, list[int]] = {}
+        self._faults: list[BaseException] = []
+        self._callbacks = (
+            self.ffi.callback("bool(uintptr_t, uint32_t *)", self._on_read, error=False),
+            self.ffi.callback("bool(uintptr_t, uint32_t)", self._on_write, error=False),
+        )
+        self.library.bus_read, self.library.bus_write = self._callbacks
+
+    def window(self, context: int) -> int:
+        """Where the window of a context is for the C code."""
+        return BASE + window_address(context, 0)
+
+    def new(self, kind: str, /, **fields: Any) -> Any:
+        """A structure of C, such as ``hic``, as a pointer."""
+        return self.ffi.new(f"struct {kind} *", fields)
+
+    async def call(self, name: str, *arguments: Any) -> Call:
+        """Calls a function. Raises what an access raised, but for a BusError, which the function sees."""
+        function, counts = getattr(self.library, name), [0, 0]
+
+        def run() -> Any:
+            thread = threading.get_ident()
+            outer = self._counts.get(thread)
+            self._counts[thread] = counts
+            try:
+                return function(*arguments)
+            finally:
+                self._counts[thread] = outer or counts
+
+        result = await self._calling(run)()
+        if self._faults:
+            raise self._faults.pop()
+        return Call(result, *counts)
+
+    async def do(self, name: str, *arguments: Any) -> Call:
+        """Calls a function that must return 0. Raises AssertionError if it does not."""
+        call = await self.call(name, *arguments)
+        assert call.result == 0, f"{name}{arguments} returned {call.result}"
+        return call
+
+    def _on_read(self, address: int, value: Any) -> bool:
+        return self._access(0, address, lambda: self._fetch(address, value))
+
+    def _on_write(self, address: int, value: int) -> bool:
+        return self._access(1, address, lambda: self._write(address - BASE, value))
+
+    def _fetch(self, address: int, value: Any) -> None:
+        value[0] = 0
+        forced = self.answers.get(address)
+        value[0] = self._read(address - BASE) if forced is None else forced
+
+    def _access(self, kind: int, address: int, perform: Callable[[], object]) -> bool:
+        try:
+            counts = self._counts[threading.get_ident()]
+            counts[kind] += 1
+            if self.on_access is not None:
+                self.on_access()
+            if sum(counts) - 1 == self.failing:
+                return False
+            perform()
+        except BusError:
+            return False
+        except BaseException as fault:
+            self._faults.append(fault)
+            return False
+        return True

@@ -1,0 +1,397 @@
+"""The C drivers: what they do, cost and refuse, on the golden model and on the RTL."""
+
+import asyncio
+import copy
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from c_library import SOFTWARE, build, documented
+
+from hic.cosim.run import Design, run
+from hic.cosim.software import BASE, Software, at_once
+from hic.cosim.software_guests import DEVICES, Pair, WindowStage, interleaved
+from hic.cosim.software_runs import DISK, nested, tour
+from hic.cosim.testbench import parameters_to_environment
+from hic.rtl.export.generate import generate
+from hic.rtl.export.verilog import to_verilog
+from hic.rtl.parameters import Parameters
+from hic.rtl.plic import PlicAXI4Lite
+from hic.rtl.registers import IDENTITY_VALUE, MAP
+from hic.sw_model.reference import ReferencePort
+
+PARAMETERS = Parameters(source_count=40, context_count=4, hart_count=2)
+LETTERS = {"N": 40, "W": 2, "H": 2}
+PROMISES = documented()
+UNREFUSED = ("REFUSED", "BUS")
+
+
+@pytest.fixture(scope="session")
+def code(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """The directory with the drivers and their example as a library."""
+    return made_once("software", build)
+
+
+class Bench:
+    """C on the golden model: a host, and a VMM of contexts 1 to 3."""
+
+    def __init__(self, code: Path) -> None:
+        self.port = ReferencePort(PARAMETERS)
+        self.s = Software(code, self.port)
+        self.host, self.vmm = self.s.new("hic"), self.s.new("hic")
+        names = self.s.ffi.typeof("enum hic_status").elements
+        self.errors = {number: name.removeprefix("HIC_").removeprefix("ERROR_") for number, name in names.items()}
+        plic = self.s.ffi.typeof("enum plic_status").elements
+        self.plic_errors = {number: name.removeprefix("PLIC_").removeprefix("ERROR_") for number, name in plic.items()}
+
+    def set_up(self) -> None:
+        self.do("hic_init", self.host, BASE)
+        self.do("hic_set_tree", self.host, 1, self.s.new("hic_tree", last=3))
+        self.do("hic_init", self.vmm, self.s.window(1))
+
+    def call(self, name: str, *arguments: Any) -> tuple[str, int]:
+        """The result's name, and how many accesses were made."""
+        call = asyncio.run(self.s.call(name, *arguments))
+        names = self.plic_errors if name.startswith("plic") else self.errors
+        return names[call.result], call.reads + call.writes
+
+    def do(self, name: str, *arguments: Any) -> None:
+        assert self.call(name, *arguments)[0] == "OK", name
+
+    def argument(self, value: Any) -> Any:
+        """An argument of a row: a structure, named by its kind, is a new one."""
+        if not isinstance(value, str):
+            return value
+        return self.s.ffi.new(f"{value} *") if value in ("uint32_t", "bool") else self.s.new(value)
+
+
+@pytest.fixture
+def bench(code: Path) -> Bench:
+    bench = Bench(code)
+    bench.set_up()
+    return bench
+
+
+# Every function, its cost, and its errors.
+
+def test_every_function_is_documented(code: Path) -> None:
+    prototypes = re.findall(r"\b((?:hic|plic)_\w+)\(", re.sub(r"/\*.*?\*/", "", "".join(
+        (SOFTWARE / name).read_text() for name in ("hic.h", "plic.h")), flags=re.DOTALL))
+    assert sorted(PROMISES) == sorted(prototypes)
+    assert len(PROMISES) == 39
+    assert [name for name, promise in PROMISES.items() if not promise.errors] == ["hic_window"]
+
+
+def test_every_function_does_and_costs_what_it_says(code: Path) -> None:
+    bench, used = Bench(code), {"hic_window"}
+
+    async def do(name: str, *arguments: Any, **more: int) -> None:
+        call = await bench.s.do(name, *arguments)
+        assert (call.reads, call.writes) == PROMISES[name].accesses(**LETTERS, **more), (name, more)
+        used.add(name)
+
+    asyncio.run(tour(bench.s, bench.port, do))
+    assert used == PROMISES.keys()
+
+
+def test_null_and_bus_errors_wrong(code: Path) -> None:
+    """In place of each call of the tour: with each pointer null, and with each of its accesses refused."""
+    bench, refused = Bench(code), set()
+    s, port, null = bench.s, bench.port, bench.s.ffi.NULL
+
+    async def attempt(name: str, *arguments: Any) -> tuple[str, int]:
+        saved, port.controller = port.controller, copy.deepcopy(port.controller)
+        call = await s.call(name, *arguments)
+        port.controller = saved
+        names = bench.plic_errors if name.startswith("plic") else bench.errors
+        return names[call.result], call.reads + call.writes
+
+    async def do(name: str, *arguments: Any, **more: int) -> None:
+        for place, each in enumerate(arguments):
+            if isinstance(each, s.ffi.CData):
+                assert await attempt(name, *arguments[:place], null, *arguments[place + 1 :]) == ("NULL", 0), name
+        accesses = sum(PROMISES[name].accesses(**LETTERS, **more))
+        if name not in refused or name == "hic_take_event":  # a second call has other accesses in this one alone
+            for s.failing in range(accesses):
+                result, _ = await attempt(name, *arguments)
+                assert result == ("BUS" if name.startswith("plic") else "REFUSED"), (name, s.failing)
+            s.failing = None
+            refused.add(name)
+        await s.do(name, *arguments)
+
+    asyncio.run(tour(s, port, do))
+    assert refused == PROMISES.keys() - {"hic_window"}
+    assert all(set(UNREFUSED) & set(PROMISES[name].errors) for name in refused)
+
+
+WRONG: list[tuple[str, str, tuple[Any, ...], str]] = [
+    ("hic_set_tree", "vmm", (1, "hic_tree"), "CONTEXT"),
+    ("hic_set_tree", "vmm", (0, "hic_tree"), "CONTEXT"),
+    ("hic_set_tree", "host", (4, "hic_tree"), "CONTEXT"),
+    ("hic_set_tree", "host", (2, "hic_tree"), "CONTEXT"),  # last is 0, and below 2
+    ("hic_set_tree", "host", (0, "hic_tree"), "CONTEXT"),  # last is 0, and not 3
+    ("hic_get_tree", "vmm", (0, "hic_tree"), "CONTEXT"),
+    ("hic_get_tree", "host", (4, "hic_tree"), "CONTEXT"),
+    ("hic_allow", "host", (1, 0), "SOURCE"),
+    ("hic_allow", "host", (1, 41), "SOURCE"),
+    ("hic_allow", "host", (0, 1), "CONTEXT"),
+    ("hic_allow", "vmm", (1, 1), "CONTEXT"),
+    ("hic_allow", "vmm", (4, 1), "CONTEXT"),
+    ("hic_disallow", "host", (1, 0), "SOURCE"),
+    ("hic_disallow", "vmm", (1, 1), "CONTEXT"),
+    ("hic_set_allowed", "vmm", (1, 0, 1), "CONTEXT"),
+    ("hic_set_allowed", "host", (1, 2, 1), "VALUE"),
+    ("hic_set_trigger", "host", (0, 1), "SOURCE"),
+    ("hic_set_trigger", "host", (1, 5), "VALUE"),
+    ("hic_route", "host", (0, 1, 0), "SOURCE"),
+    ("hic_route", "vmm", (1, 0, 0), "CONTEXT"),
+    ("hic_route", "host", (1, 4, 0), "CONTEXT"),
+    ("hic_route", "host", (1, 1, 2), "HART"),
+    ("hic_share", "host", (41, 1, 0), "SOURCE"),
+    ("hic_share", "host", (1, 0, 0), "CONTEXT"),
+    ("hic_share", "vmm", (1, 1, 0), "CONTEXT"),
+    ("hic_share", "host", (1, 1, 2), "HART"),
+    ("hic_get_route", "host", (0, "hic_route"), "SOURCE"),
+    ("hic_message", "host", (0,), "SOURCE"),
+    ("hic_message", "host", (0xFFFF_FFFF,), "SOURCE"),
+    ("hic_force_complete", "host", (41,), "SOURCE"),
+    ("hic_set_stuck_limit", "vmm", (10,), "HOST_ONLY"),
+    ("hic_set_stuck_limit", "host", (32,), "VALUE"),
+    ("hic_run", "vmm", (0, 2), "HOST_ONLY"),
+    ("hic_run", "host", (2, 1), "HART"),
+    ("hic_run", "host", (0, 4), "CONTEXT"),
+    ("hic_get_running", "vmm", (0, "uint32_t"), "HOST_ONLY"),
+    ("hic_get_running", "host", (2, "uint32_t"), "HART"),
+    ("hic_set_priority", "host", (0, 1), "SOURCE"),
+    ("hic_set_priority", "host", (1, 8), "VALUE"),
+    ("hic_enable", "host", (0, 0), "SOURCE"),
+    ("hic_enable", "host", (2, 1), "HART"),
+    ("hic_enable", "vmm", (1, 1), "HART"),
+    ("hic_disable", "host", (0, 41), "SOURCE"),
+    ("hic_disable", "vmm", (1, 1), "HART"),
+    ("hic_set_threshold", "vmm", (1, 1), "HART"),
+    ("hic_set_threshold", "host", (1, 8), "VALUE"),
+    ("hic_set_vector_base", "vmm", (128,), "VALUE"),  # 41 words need 256 bytes
+    ("hic_claim", "host", (2, "uint32_t"), "HART"),
+    ("hic_complete", "host", (0, 0), "SOURCE"),
+    ("hic_complete", "vmm", (1, 1), "HART"),
+    ("hic_inject", "host", (1, 0), "SOURCE"),
+    ("hic_inject", "vmm", (1, 1), "CONTEXT"),
+    ("hic_is_enabled", "host", (1, 41, "bool"), "SOURCE"),
+    ("hic_is_enabled", "vmm", (0, 1, "bool"), "CONTEXT"),
+    ("hic_inject_all", "vmm", (0, "uint32_t"), "SOURCE"),
+    ("hic_read_trap", "vmm", (0, "hic_trap"), "HOST_ONLY"),
+    ("hic_read_trap", "host", (2, "hic_trap"), "HART"),
+    ("hic_dismiss", "vmm", (0, "hic_trap"), "HOST_ONLY"),
+    ("hic_dismiss", "host", (2, "hic_trap"), "HART"),
+    ("hic_dismiss", "host", (0, "hic_trap"), "VALUE"),
+    ("hic_take_requests", "vmm", (1, 0, "uint32_t"), "CONTEXT"),
+    ("hic_take_requests", "vmm", (2, 2, "uint32_t"), "VALUE"),
+    ("hic_get_count", "vmm", (0, 0, "uint32_t"), "CONTEXT"),
+    ("hic_get_count", "host", (0, 4, "uint32_t"), "VALUE"),
+    ("hic_drain", "vmm", (2, 0), "HOST_ONLY"),
+    ("hic_drain", "host", (0, 0), "CONTEXT"),
+    ("hic_drain", "host", (4, 0), "CONTEXT"),
+    ("hic_drain", "host", (3, 2), "HART"),
+    ("plic_init", "", (BASE, 0, 0), "SOURCE"),
+    ("plic_init", "", (BASE, 1024, 0), "SOURCE"),
+    ("plic_init", "", (BASE, 40, 15872), "CONTEXT"),
+    ("plic_set_priority", "plic", (0, 1), "SOURCE"),
+    ("plic_enable", "plic", (41,), "SOURCE"),
+    ("plic_disable", "plic", (0,), "SOURCE"),
+    ("plic_complete", "plic", (0,), "SOURCE"),
+]
+"""Bad arguments: function, instance, arguments, error."""
+
+ELSEWHERE = {
+    "hic_init": {"VALUE", "IDENTITY", "VERSION", "GEOMETRY"},
+    "hic_set_tree": {"HART"},
+    "hic_drain": {"BUSY"},
+}
+"""Errors that tests of their own provoke."""
+
+
+@pytest.mark.parametrize(("name", "instance", "arguments", "error"), WRONG)
+def test_argument_wrong(name, instance, arguments, error, bench):
+    plic = bench.s.new("plic", base=bench.s.window(2), sources=40)
+    first = {"vmm": bench.vmm, "host": bench.host, "plic": plic, "": bench.s.new("plic")}[instance]
+    before = bench.port.controller.snapshot()
+    assert bench.call(name, first, *map(bench.argument, arguments)) == (error, 0)
+    assert bench.port.controller.snapshot() == before
+
+
+def test_every_documented_error_is_provoked():
+    for name, promise in PROMISES.items():
+        provoked = {error for each, _, _, error in WRONG if each == name} | ELSEWHERE.get(name, set())
+        found = set(promise.errors) - {"NULL", *UNREFUSED}
+        assert provoked == found, name
+
+
+def test_tree_home_wrong(bench):
+    place = bench.s.new("hic_tree", last=2, home=2)
+    assert bench.call("hic_set_tree", bench.host, 2, place) == ("HART", 0)
+
+
+def test_base_wrong(bench):
+    assert bench.call("hic_init", bench.host, BASE + 2) == ("VALUE", 0)
+
+
+@pytest.mark.parametrize(("register", "value", "error", "accesses"), [
+    ("IDENTITY", 0, "IDENTITY", 1),
+    ("IDENTITY", 0xFFFF_FFFF, "IDENTITY", 1),
+    ("IDENTITY", IDENTITY_VALUE + 1, "VERSION", 1),
+    ("IDENTITY", IDENTITY_VALUE - 1, "VERSION", 1),
+    *(("CAPACITY", MAP["CAPACITY"].pack(sources=n, contexts=v), "GEOMETRY", 4)
+      for n, v in ((0, 4), (1024, 4), (40, 0), (40, 257), (40, 3), (40, 5))),
+    *(("FEATURES", MAP["FEATURES"].pack(harts=h, priority_bits=p), "GEOMETRY", 4)
+      for h, p in ((0, 3), (65, 3), (2, 0), (2, 9))),
+    ("SELF", MAP["SELF"].pack(context=0, last=2), "GEOMETRY", 4),
+    ("SELF", MAP["SELF"].pack(context=3, last=2), "GEOMETRY", 4),
+    ("SELF", MAP["SELF"].pack(context=1, last=4), "GEOMETRY", 4),
+])
+def test_controller_that_the_driver_does_not_know_wrong(register, value, error, accesses, bench):
+    bench.s.answers[BASE + MAP[register].at()] = value
+    untouched = bench.s.new("hic", base=1, sources=2, harts=3, priority_max=4, self=5, last=6)
+    assert bench.call("hic_init", untouched, BASE) == (error, accesses)
+    assert (untouched.base, untouched.sources, untouched.harts, untouched.priority_max) == (1, 2, 3, 4)
+    assert (untouched.self, untouched.last) == (5, 6)
+
+
+@pytest.mark.parametrize("parameters", [
+    Parameters(source_count=1, context_count=1, priority_bits=1),
+    Parameters(source_count=1023, context_count=256, hart_count=64, priority_bits=8),
+], ids=["smallest", "largest"])
+def test_init_knows_every_size(parameters, code):
+    s = Software(code, ReferencePort(parameters))
+    hic = s.new("hic")
+    asyncio.run(s.do("hic_init", hic, BASE))
+    assert (hic.sources, hic.last + 1) == (parameters.source_count, parameters.context_count)
+    assert (hic.harts, hic.priority_max) == (parameters.hart_count, parameters.priority_max)
+    last = parameters.context_count - 1
+    assert s.library.hic_window(hic, last) == s.window(last)
+
+
+def test_authority_wrong(bench):
+    """An access that the controller refuses changes nothing, and is an error."""
+    assert bench.call("hic_route", bench.vmm, DISK, 2, 0) == ("REFUSED", 1), "the source is the host's"
+    assert bench.call("hic_allow", bench.vmm, 2, DISK) == ("REFUSED", 2), "the VMM is not allowed it"
+    bench.do("hic_run", bench.host, 1, 2)
+    assert bench.call("hic_run", bench.host, 0, 2) == ("REFUSED", 1), "it runs elsewhere"
+    assert bench.call("hic_share", bench.host, DISK, 1, 0)[0] == "OK"
+    assert bench.port.controller.running == [0, 2]
+
+
+# Injection and draining.
+
+def test_one_refusal_does_not_keep_the_others_from_their_injection(bench):
+    hic, s, count = bench.port.controller, bench.s, bench.s.ffi.new("uint32_t *")
+    bench.do("hic_set_allowed", bench.host, 1, 0, 1 << DISK)
+    for guest in (2, 3):
+        bench.do("hic_set_allowed", bench.vmm, guest, 0, 1 << DISK)
+        bench.do("plic_enable", s.new("plic", base=s.window(guest), sources=40), DISK)
+    s.failing = 2
+    assert bench.call("hic_inject_all", bench.vmm, DISK, count) == ("REFUSED", 6)
+    assert (count[0], hic.injected[2], hic.injected[3]) == (1, 0, 1 << DISK)
+
+
+def test_drain_of_what_is_in_a_tree_or_runs_elsewhere_wrong(bench):
+    assert bench.call("hic_drain", bench.host, 2, 0) == ("CONTEXT", 1), "a child of the VMM's"
+    assert bench.call("hic_drain", bench.host, 1, 0) == ("CONTEXT", 1), "it has children"
+    bench.do("hic_set_tree", bench.host, 1, bench.s.new("hic_tree", last=1))
+    bench.do("hic_run", bench.host, 1, 2)
+    before = bench.port.controller.snapshot()
+    assert bench.call("hic_drain", bench.host, 2, 0) == ("BUSY", 2)
+    assert bench.port.controller.snapshot() == before
+    bench.do("hic_drain", bench.host, 2, 1)
+
+
+def test_drain_beside_a_source_that_keeps_coming_ends(bench):
+    """Somebody else injects whenever the context has claimed. It is left powerless, and can be drained again."""
+    s, hic = bench.s, bench.port.controller
+    bench.do("hic_set_tree", bench.host, 1, s.new("hic_tree", last=1))
+    bench.do("hic_allow", bench.host, 2, DISK)
+    bench.do("hic_inject", bench.host, 2, DISK)
+
+    def again() -> None:
+        if hic.running[1] == 2 and hic.allow[2] and not hic.injected[2]:
+            hic.write(MAP["INJECT"].at(), MAP["INJECT"].pack(source=DISK, context=2))
+
+    s.on_access = again
+    assert bench.call("hic_drain", bench.host, 2, 1)[0] == "BUSY"
+    assert (hic.running, hic.allow[2], hic.enable[2]) == ([0, 0], 0, 0)
+    s.on_access = None
+    bench.do("hic_drain", bench.host, 2, 1)
+    assert hic.injected[2] == 0
+
+
+def test_drain_after_a_refusal_leaves_the_context_powerless(bench):
+    s, hic = bench.s, bench.port.controller
+    bench.do("hic_set_tree", bench.host, 1, s.new("hic_tree", last=1))
+    bench.do("hic_allow", bench.host, 2, DISK)
+    for s.failing in range(3, 12):  # from the threshold to the first claims
+        assert bench.call("hic_drain", bench.host, 2, 1)[0] == "REFUSED"
+        assert (hic.running, hic.allow[2], hic.enable[2]) == ([0, 0], 0, 0)
+
+
+# The example, and two guests that do not disturb each other.
+
+def test_life_of_a_nested_machine(code):
+    port = ReferencePort(PARAMETERS)
+    assert asyncio.run(nested(Software(code, port), port)) == {"first": 6, "second": 2, "tenant": 1}
+
+
+def test_window_containment_of_two_guests_of_which_one_boots_while_the_other_takes_interrupts(code):
+    port = ReferencePort(PARAMETERS)
+    s, stage = Software(code, port), WindowStage(port)
+    pair = Pair(s, stage, ((s.window(1), 0), (s.window(2), 0)))
+
+    async def both() -> None:
+        await stage.set_up(s)
+        report = await interleaved(s, stage, pair)
+        assert report.raised == sum(PROMISES["plic_init"].accesses(**LETTERS)) + 1 + 2, "one for each access"
+        assert (report.lost, report.changed) == (0, {})
+        assert await pair.interrupt(1), "the second has booted"
+        assert [guest.handled for guest in pair.guests] == [report.raised, 1]
+
+    asyncio.run(both())
+
+
+def test_a_change_of_the_first_guest_or_a_lost_interrupt_is_noticed(code):
+    """The host itself disturbs the first guest, as no guest can."""
+    port = ReferencePort(PARAMETERS)
+    s, stage = Software(code, port), WindowStage(port)
+    pair = Pair(s, stage, ((s.window(1), 0), (s.window(1), 0)))  # both in one window
+
+    async def both() -> None:
+        await stage.set_up(s)
+        report = await interleaved(s, stage, pair)
+        assert report.lost > 0
+        assert report.changed[("PRIORITY", DEVICES[0])] == (1, 0)
+
+    asyncio.run(both())
+
+
+def test_software_on_the_rtl(code, tmp_path):
+    settings = {"HIC_SOFTWARE": str(code), **parameters_to_environment(PARAMETERS)}
+    run(Design(generate(PARAMETERS, trace=True)), "hic.cosim.benches.software", tmp_path, settings=settings)
+
+
+def test_two_guests_on_a_plain_plic(code, tmp_path):
+    plic = to_verilog(PlicAXI4Lite(source_count=40, context_count=2), "plic", prefixes={"axi": "s_axi"})
+    run(Design(plic, top="plic"), "hic.cosim.benches.software_plic", tmp_path, settings={"HIC_SOFTWARE": str(code)})
+
+
+def test_fault_of_the_bus_reaches_the_caller_wrong(bench):
+    def fault() -> None:
+        raise ZeroDivisionError
+
+    bench.s.on_access = fault
+    with pytest.raises(ZeroDivisionError):
+        bench.call("hic_message", bench.host, 1)
+
+
+def test_port_that_waits_wrong():
+    with pytest.raises(RuntimeError, match=r"^the port waits; its methods cannot be called at once$"):
+        at_once(lambda: asyncio.sleep(0))()
