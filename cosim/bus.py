@@ -1,7 +1,6 @@
-"""The abstract port on the RTL: each register access is an AXI4-Lite transaction, each line a signal."""
+"""The abstract port on the RTL: each register access is a transaction on a bus, each line a signal."""
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
 
@@ -10,115 +9,35 @@ from cocotb.clock import Clock
 from cocotb.task import Task
 from cocotb.triggers import ClockCycles, Event, First, RisingEdge, Timer
 from cocotb.utils import get_sim_time
-from cocotbext.axi import AxiLiteBus, AxiResp
-from cocotbext.axi.axil_channels import (
-    AxiLiteARSource,
-    AxiLiteARTransaction,
-    AxiLiteAWSource,
-    AxiLiteAWTransaction,
-    AxiLiteBSink,
-    AxiLiteRSink,
-    AxiLiteWSource,
-    AxiLiteWTransaction,
-)
 
 from hic.rtl.parameters import Cause, Parameters
 from hic.rtl.registers import MAP
 from hic.rtl.timing import AXI4_LITE_CYCLES, Limits
 from hic.sw_model.port import BusError, DirectLine, Port, TrapLine
 
-__all__ = [
-    "PERIOD_NS", "BusHang", "ForeignResponse", "RtlPort", "answer_cycles", "is_error",
-]
+from .managers import Answer, Bus, Turn, bus_class
+from .managers.manager import STALLS
+
+__all__ = ["PERIOD_NS", "BusHang", "RtlPort", "answer_cycles"]
 
 PERIOD_NS = 10
 """The simulated clock's period."""
 
 _DIRECT = ("valid", "context", "source")
 _TRAP = ("valid", "target", "cause", "source", "context")
-_STALLS = (1, 2, 3, 5, 50)
-"""For how many cycles a channel stalls, or does not."""
-
 
 
 class BusHang(AssertionError):
     """The controller does not answer an access."""
 
 
-class ForeignResponse(AssertionError):
-    """A response on the bus is none that the controller gives."""
-
-
-def is_error(response: int) -> bool:
-    """True if BRESP or RRESP is SLVERR. Raises ForeignResponse if it is not OKAY either."""
-    if response not in (AxiResp.OKAY, AxiResp.SLVERR):
-        raise ForeignResponse(f"a response must be OKAY (0) or SLVERR (2), not {response}")
-    return response == int(AxiResp.SLVERR)
-
-
 def answer_cycles(parameters: Parameters) -> int:
-    """Cycles within which an access is answered, if every channel stalls half of the time.
+    """Cycles within which an access is answered, if every channel of its bus stalls half of the time.
 
     The first one after a reset waits until the memories are swept.
     """
     limits = Limits(parameters)
-    return limits.reset + 2 * (limits.turn + AXI4_LITE_CYCLES) + 8 * max(_STALLS)
-
-
-class _Turn:
-    """One at a time, as ``async with``.
-
-    ``cocotb.triggers.Lock`` stays locked for ever if a task is cancelled between being given the lock and running on;
-    here a task takes its turn when it runs.
-    """
-
-    def __init__(self) -> None:
-        self._is_taken, self._ended = False, Event()
-
-    async def __aenter__(self) -> None:
-        while self._is_taken:
-            self._ended.clear()
-            await self._ended.wait()
-        self._is_taken = True
-
-    async def __aexit__(self, *_: object) -> None:
-        self._is_taken = False
-        self._ended.set()
-
-
-class _Patient:
-    """A source of cocotbext-axi that sleeps while its transaction waits for READY, instead of looking in each cycle."""
-
-    async def _run(self: Any) -> None:
-        edge, ready = RisingEdge(self.clock), RisingEdge(self.ready)
-        while True:
-            await edge
-            if self.valid.value and not self.ready.value:
-                await ready  # and is taken at the edge after that
-            elif not self.queue.empty() and not self.pause:
-                self.bus.drive(self.queue.get_nowait())
-                self.dequeue_event.set()
-                self.valid.value = 1
-                self.active = True
-            else:
-                self.valid.value = 0
-                self.active = not self.queue.empty()
-                if not self.active:
-                    self.idle_event.set()
-                    self.active_event.clear()
-                    await self.active_event.wait()
-
-
-class _AddressSource(_Patient, AxiLiteAWSource):
-    """Write addresses."""
-
-
-class _DataSource(_Patient, AxiLiteWSource):
-    """Written data."""
-
-
-class _ReadSource(_Patient, AxiLiteARSource):
-    """Read addresses."""
+    return limits.reset + 2 * (limits.turn + AXI4_LITE_CYCLES) + 8 * max(STALLS)
 
 
 class RtlPort(Port):
@@ -129,11 +48,13 @@ class RtlPort(Port):
     Parameters
     ----------
     dut : cocotb handle
-        The top module made by ``rtl.export.generate.generate(..., bus="axi4lite")``.
+        The top module made by ``rtl.export.generate.generate(..., bus=bus)``.
     parameters : Parameters
         The configuration that it was made for.
     pauses_by : Random, optional
-        If given, each AXI channel stalls at random.
+        If given, the bus stalls at random, each channel by itself if it has several.
+    bus : str
+        Its bus, by the name in ``cosim.managers.BUSES``.
     gated : bool
         ``watch`` stops the clock once everything has settled, for the rest of its cycles, which count as ever.
         It may where no time limit runs (STUCK_LIMIT): nothing but the walker would move.
@@ -145,7 +66,8 @@ class RtlPort(Port):
     """
 
     def __init__(
-        self, dut: Any, parameters: Parameters, *, pauses_by: Random | None = None, gated: bool = False
+        self, dut: Any, parameters: Parameters, *, pauses_by: Random | None = None, bus: str = "axi4lite",
+        gated: bool = False,
     ) -> None:
         super().__init__(parameters)
         self._dut = dut
@@ -153,12 +75,11 @@ class RtlPort(Port):
         self._start_ns = 0
         self.on_reset: Callable[[], None] | None = None
         """Called when a reset ends, in cycle 0."""
-        self._turn = _Turn()
+        self._turn = Turn()
         self._edge = RisingEdge(dut.clk)
         self._limit_ns = answer_cycles(parameters) * PERIOD_NS
         self._asked = 0
         self._unanswered: int | None = None
-        self._stalls: list[Task[None]] = []
         self._changed = Event()
         self._gated, self._quiet, self._active_at = gated, Limits(parameters).quiet, 0
         self._watches: list[Task[None]] = []
@@ -166,12 +87,8 @@ class RtlPort(Port):
         self._inputs_low()
         self._clock = Clock(dut.clk, PERIOD_NS, "ns", impl="gpi")
         self._clock.start()
-        logging.getLogger(f"cocotb.{dut._name}.s_axi").setLevel(logging.WARNING)
-        bus, clock = AxiLiteBus.from_prefix(dut, "s_axi"), (dut.clk, dut.rst)
-        self._aw, self._w = _AddressSource(bus.write.aw, *clock), _DataSource(bus.write.w, *clock)
-        self._ar = _ReadSource(bus.read.ar, *clock)
-        self._b, self._r = AxiLiteBSink(bus.write.b, *clock), AxiLiteRSink(bus.read.r, *clock)
-        self._channels = (self._aw, self._w, self._b, self._ar, self._r)
+        self.bus: Bus = bus_class(bus)(dut)
+        """Its manager."""
         if pauses_by is not None:
             self.pause(pauses_by)
         cocotb.start_soon(self._watch())
@@ -187,24 +104,8 @@ class RtlPort(Port):
         return self._wires
 
     def pause(self, random: Random | None) -> None:
-        """From now on each AXI channel stalls at random; never, if None."""
-        for stall in self._stalls:
-            stall.cancel()
-        for channel in self._channels:
-            channel.pause = False
-        self._stalls = []
-        if random is not None:
-            self._stalls = [cocotb.start_soon(self._stall(channel, random)) for channel in self._channels]
-
-    def hold(self, channel: str, is_held: bool) -> None:
-        """Keeps one AXI channel (aw, w, b, ar, r) waiting, until it is let go."""
-        {"aw": self._aw, "w": self._w, "b": self._b, "ar": self._ar, "r": self._r}[channel].pause = is_held
-
-    async def _stall(self, channel: Any, random: Random) -> None:
-        """Half of the time: for a few cycles, and now and then for as long as an access takes."""
-        while True:
-            channel.pause = not channel.pause
-            await self.advance(random.choice(_STALLS))
+        """From now on the bus stalls at random; never, if None."""
+        self.bus.pause(random)
 
     def _inputs_low(self) -> None:
         self._wires = 0
@@ -223,8 +124,7 @@ class RtlPort(Port):
             self._inputs_low()
             await Timer(1, "step")  # an edge of this very moment, as when time begins, does not count
             await ClockCycles(self._dut.clk, cycles)
-            for channel in self._channels:
-                channel.clear()
+            self.bus.clear()
             self._dut.rst.value = 0
             self._start_ns = int(get_sim_time("ns"))
             if self.on_reset is not None:
@@ -233,33 +133,30 @@ class RtlPort(Port):
 
     async def read(self, address: int) -> int:
         """Reads a register in one transaction. Raises BusError if refused"""
-        async with self._turn:
-            self._active_at = self.now
-            await self._ar.send(AxiLiteARTransaction(araddr=address, arprot=0))
-            answer = await self._answer(self._r, address)
-            self._active_at = self.now
-        if is_error(int(answer.rresp)):
+        answer = await self._access(address, self.bus.read(address))
+        if answer.error:
             raise BusError(address, False)
-        return int(answer.rdata)
+        return answer.data
 
     async def write(self, address: int, value: int, strobe: int = 0b1111) -> None:
         """Writes a register in one transaction. Raises BusError if refused"""
-        async with self._turn:
-            self._active_at = self.now
-            await self._aw.send(AxiLiteAWTransaction(awaddr=address, awprot=0))
-            await self._w.send(AxiLiteWTransaction(wdata=value, wstrb=strobe))
-            answer = await self._answer(self._b, address)
-            self._active_at = self.now
-        if is_error(int(answer.bresp)):
+        if (await self._access(address, self.bus.write(address, value, strobe))).error:
             raise BusError(address, True)
 
-    async def _answer(self, channel: Any, address: int) -> Any:
-        self._asked += 1
-        self._unanswered = address
+    async def _access(self, address: int, access: Coroutine[Any, Any, Answer]) -> Answer:
         try:
-            return await channel.recv()
+            async with self._turn:
+                self._active_at = self.now
+                self._asked += 1
+                self._unanswered = address
+                try:
+                    answer = await access
+                finally:
+                    self._unanswered = None
+                self._active_at = self.now
+                return answer
         finally:
-            self._unanswered = None
+            access.close()  # if it was cancelled before its turn
 
     async def _watch(self) -> None:
         """Raises BusHang when an access has been waiting for too long."""

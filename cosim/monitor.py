@@ -15,7 +15,8 @@ from hic.rtl.interfaces import Operation
 from hic.rtl.parameters import Cause, Parameters
 from hic.sw_model.port import DirectLine, TrapLine
 
-from .bus import PERIOD_NS, is_error
+from .bus import PERIOD_NS
+from .managers import Access, Bus, Response, bus_class
 
 __all__ = ["Access", "Monitor", "Response", "Sample", "Shown", "TraceGap"]
 
@@ -30,25 +31,6 @@ class Shown:
 
     line: DirectLine = field(default_factory=DirectLine)
     injected: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """A bus access: its request."""
-
-    write: bool
-    address: int
-    data: int = 0
-    strobe: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """A bus access: its response."""
-
-    write: bool
-    data: int
-    error: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +69,12 @@ _NOTHING = Shown()
 _NO_TRAP = TrapLine()
 _DIRECT = ("valid", "context", "source", "vector", "injected")
 _TRAP = ("valid", "target", "cause", "source", "context")
-_WRITE = tuple(f"s_axi_{name}" for name in ("awvalid", "wvalid", "awaddr", "wdata", "wstrb"))
-_READ = tuple(f"s_axi_{name}" for name in ("arvalid", "araddr"))
-_RESPONSES = ("s_axi_bvalid", "s_axi_rvalid")
 _TRACE_DETAILS = ("trace_source", "trace_context", "trace_value")
 _TRACE = tuple(f"trace_{name}" for name in ("order", "accepted", "acknowledged", "operation"))
 
 
 class Monitor:
-    """Samples a controller with an AXI4-Lite port and an observation port, after ``ReadOnly``.
+    """Samples a controller with an observation port, after ``ReadOnly``.
 
     A listener gets each sample in which something may have changed since the one before. It returns after how many
     cycles it has to see another one, even if nothing changes until then; 0 if it has not.
@@ -103,28 +82,31 @@ class Monitor:
     Parameters
     ----------
     dut : cocotb handle
-        The top module made by ``rtl.export.generate.generate(..., bus="axi4lite", trace=True)``.
+        The top module made by ``rtl.export.generate.generate(..., bus=bus, trace=True)``.
     parameters : Parameters
         The configuration that it was made for.
     now : callable
         Gives the number of the present cycle.
+    bus : str
+        Its bus, by the name in ``cosim.managers.BUSES``.
 
     Raises
     ------
     TraceGap
         Out of the monitor's task: the observation port's ``order`` is not the number of records so far.
     ForeignResponse
-        The same: a response is neither OKAY nor SLVERR.
+        The same: a response is none that the controller gives.
     """
 
-    def __init__(self, dut: Any, parameters: Parameters, now: Callable[[], int]) -> None:
+    def __init__(self, dut: Any, parameters: Parameters, now: Callable[[], int], bus: str = "axi4lite") -> None:
         self._dut = dut
         self._now = now
         harts = range(parameters.hart_count)
         self._direct = [tuple(f"direct{hart}_{name}" for name in _DIRECT) for hart in harts]
         self._trap = [tuple(f"trap{hart}_{name}" for name in _TRAP) for hart in harts]
         self._acknowledges = tuple(f"direct{hart}_acknowledge" for hart in harts)
-        self._watched = ["irq", *_TRACE, *_WRITE, *_READ, *_RESPONSES, *self._acknowledges]
+        self._bus: Bus = bus_class(bus)(dut, drives=False)
+        self._watched = ["irq", *_TRACE, *self._bus.pins, *self._acknowledges]
         self._watched += [name for line in (*self._direct, *self._trap) for name in line]
         self._values: dict[str, int] = {}
         self._stale: set[str] = set()
@@ -132,7 +114,6 @@ class Monitor:
         self._edge = RisingEdge(dut.clk)
         self._listeners: list[Callable[[Sample], int]] = []
         self._tasks: list[Task[None]] = []
-        self._responding = [0, 0]
         self.records = 0
 
     def subscribe(self, listener: Callable[[Sample], int]) -> None:
@@ -142,7 +123,7 @@ class Monitor:
     def start(self) -> None:
         """Begins to sample, in this cycle; the controller's trace must be at its beginning."""
         self.records = 0
-        self._responding = [0, 0]
+        self._bus.restart()
         self._stale = set(self._watched)
         self._tasks = [cocotb.start_soon(self._watch(name)) for name in self._watched]
         self._tasks.append(cocotb.start_soon(self._run()))
@@ -191,7 +172,7 @@ class Monitor:
         order, accepted, acknowledged, operation = self._values_of(_TRACE)
         source = context = value = 0
         access = None
-        requests = self._requests()
+        requests, responses = self._bus.watch(self._values)
         if operation:
             source, context, value = (int(getattr(self._dut, name).value) for name in _TRACE_DETAILS)
             # If there are two, it is the one whose address the record says.
@@ -211,8 +192,8 @@ class Monitor:
             context=context,
             value=value,
             access=access,
-            responses=tuple(self._responses()),
-            responding=(bool(self._responding[0]), bool(self._responding[1])),
+            responses=tuple(responses),
+            responding=self._bus.responding,
             acknowledging=sum(value << hart for hart, value in enumerate(self._values_of(self._acknowledges))),
         )
 
@@ -226,25 +207,3 @@ class Monitor:
     def _trapped(self, line: tuple[str, ...]) -> TrapLine:
         valid, target, cause, source, context = self._values_of(line)
         return TrapLine(True, target, Cause(cause), source, context) if valid else _NO_TRAP
-
-    def _requests(self) -> list[Access]:
-        """The accesses that are asked for on the bus."""
-        found = []
-        has_address, has_data, *write = self._values_of(_WRITE)
-        if has_address and has_data:
-            found.append(Access(True, *write))
-        is_asked, address = self._values_of(_READ)
-        if is_asked:
-            found.append(Access(False, address))
-        return found
-
-    def _responses(self) -> list[Response]:
-        dut, before = self._dut, self._responding
-        self._responding = self._values_of(_RESPONSES)
-        written, has_read = (now and not earlier for now, earlier in zip(self._responding, before, strict=True))
-        found = []
-        if written:
-            found.append(Response(True, 0, is_error(int(dut.s_axi_bresp.value))))
-        if has_read:
-            found.append(Response(False, int(dut.s_axi_rdata.value), is_error(int(dut.s_axi_rresp.value))))
-        return found

@@ -138,9 +138,14 @@ class RandomStimulus:
 
     # The bus.
 
+    def _any_strobe(self) -> int:
+        """Of those that the bus has."""
+        strobe = self.random.getrandbits(4)
+        return strobe if strobe in self.bench.port.bus.STROBES else 15
+
     async def _write(self, page: int, name: str, *indices: int, value: int, strobe: int | None = None) -> None:
         if strobe is None:
-            strobe = 15 if self.random.random() < 0.95 else self.random.getrandbits(4)
+            strobe = 15 if self.random.random() < 0.95 else self._any_strobe()
         with suppress(BusError):
             await self.bench.port.write(window_address(page, MAP[name].at(*indices)), value, strobe)
 
@@ -403,7 +408,7 @@ class RandomStimulus:
                 address ^= 1 << self.random.randrange(self._p.address_bits)
         with suppress(BusError):
             if self.random.random() < 0.5:
-                await self.bench.port.write(address, self.random.getrandbits(32), self.random.getrandbits(4))
+                await self.bench.port.write(address, self.random.getrandbits(32), self._any_strobe())
             else:
                 await self.bench.port.read(address)
 
@@ -417,7 +422,7 @@ class RandomStimulus:
         value = self.random.choice((0, 0xFFFFFFFF, self.random.getrandbits(32), self.random.getrandbits(4)))
         with suppress(BusError):
             if self.random.random() < 0.7:
-                await self.bench.port.write(address, value, self.random.choice((15, self.random.getrandbits(4))))
+                await self.bench.port.write(address, value, self.random.choice((15, self._any_strobe())))
             else:
                 await self.bench.port.read(address)
 

@@ -16,9 +16,12 @@ from .coverage import Coverage
 from .monitor import Monitor
 from .scoreboard import Scoreboard
 
-__all__ = ["Testbench", "parameters_from_environment", "parameters_to_environment", "seed_from_environment"]
+__all__ = [
+    "Testbench", "bus_from_environment", "parameters_from_environment", "parameters_to_environment",
+    "seed_from_environment",
+]
 
-_PARAMETERS, _SEED = "HIC_PARAMETERS", "HIC_SEED"
+_BUS, _PARAMETERS, _SEED = "HIC_BUS", "HIC_PARAMETERS", "HIC_SEED"
 
 
 def parameters_to_environment(parameters: Parameters) -> dict[str, str]:
@@ -36,8 +39,13 @@ def seed_from_environment(default: int = 1) -> int:
     return int(os.environ.get(_SEED, default))
 
 
+def bus_from_environment() -> str:
+    """The bus of the design under test."""
+    return os.environ.get(_BUS, "axi4lite")
+
+
 class Testbench:
-    """Drives, watches and judges a controller made by ``generate(parameters, bus="axi4lite", trace=True)``.
+    """Drives, watches and judges a controller made by ``generate(parameters, bus=bus, trace=True)``.
 
     Parameters
     ----------
@@ -46,7 +54,9 @@ class Testbench:
     parameters : Parameters
         The configuration that it was made for.
     pauses_by : Random, optional
-        If given, each AXI channel stalls at random.
+        If given, the bus stalls at random.
+    bus : str
+        Its bus.
     gated : bool
         See ``RtlPort``.
     on_record : callable, optional
@@ -61,16 +71,17 @@ class Testbench:
         parameters: Parameters,
         *,
         pauses_by: Random | None = None,
+        bus: str = "axi4lite",
         gated: bool = False,
         on_record: Callable[[Record], object] | None = None,
     ) -> None:
         self.dut = dut
         self.parameters = parameters
         self.limits = Limits(parameters)
-        self.port = RtlPort(dut, parameters, pauses_by=pauses_by, gated=gated)
+        self.port = RtlPort(dut, parameters, pauses_by=pauses_by, bus=bus, gated=gated)
         self.coverage = Coverage()
         self.scoreboard = Scoreboard(parameters, on_record=on_record, coverage=self.coverage)
-        self.monitor = Monitor(dut, parameters, lambda: self.port.now)
+        self.monitor = Monitor(dut, parameters, lambda: self.port.now, bus)
         self.monitor.subscribe(self.scoreboard)
         self.port.on_reset = self._restart
 

@@ -7,7 +7,12 @@ from typing import Any
 from amaranth.lib import wiring
 
 from hic.rtl.access.decoder import Decoder
+from hic.rtl.bus.ahb import AHB
+from hic.rtl.bus.apb import APB
 from hic.rtl.bus.axi4lite import AXI4Lite
+from hic.rtl.bus.lanes import Lanes
+from hic.rtl.bus.tilelink import TileLink
+from hic.rtl.bus.wishbone import Wishbone
 from hic.rtl.controller import Controller
 from hic.rtl.delivery.arbiter import Arbiter
 from hic.rtl.delivery.direct_line import DirectLine
@@ -17,6 +22,8 @@ from hic.rtl.delivery.trap_line import TrapLine
 from hic.rtl.export.generate import observed
 from hic.rtl.parameters import Parameters
 from hic.rtl.properties import (
+    AHBRules,
+    APBRules,
     ArbiterRules,
     AXI4LiteRules,
     BoundedAccessRules,
@@ -28,6 +35,7 @@ from hic.rtl.properties import (
     DirectLineRules,
     DoorbellRules,
     GatewayRules,
+    LanesRules,
     LineRules,
     LutRamRules,
     OrderAtPortsRules,
@@ -38,8 +46,11 @@ from hic.rtl.properties import (
     SharedRamRules,
     SharingRules,
     SweepRules,
+    TileLinkRules,
     TraceRules,
     TrapLineRules,
+    WishbonePipelinedRules,
+    WishboneRules,
 )
 from hic.rtl.properties.contract import Write, preamble, refused_preamble, shared_preamble, waiting_preamble
 from hic.rtl.properties.sweep import sweep_cycles
@@ -131,6 +142,26 @@ BLOCKS = (
     Block(
         "AXI4Lite", lambda p: AXI4Lite(p.address_bits), lambda p: AXI4LiteRules(p.address_bits), AXI4LiteRules.RULES,
         Engine.PDR, 8,
+    ),
+    Block("APB", lambda p: APB(p.address_bits), lambda p: APBRules(p.address_bits), APBRules.RULES, Engine.PDR, 6),
+    Block(
+        "Lanes", lambda p: Lanes(p.address_bits, 64), lambda p: LanesRules(p.address_bits, 64), LanesRules.RULES,
+        Engine.PDR, 8,
+    ),
+    Block(
+        "Wishbone", lambda p: Wishbone(p.address_bits), lambda p: WishboneRules(p.address_bits), WishboneRules.RULES,
+        Engine.PDR, 6,
+    ),
+    Block(
+        "WishbonePipelined", lambda p: Wishbone(p.address_bits, is_pipelined=True),
+        lambda p: WishbonePipelinedRules(p.address_bits), WishbonePipelinedRules.RULES, Engine.PDR, 8,
+    ),
+    Block(
+        "TileLink", lambda p: TileLink(p.address_bits, 64), lambda p: TileLinkRules(p.address_bits, 64),
+        TileLinkRules.RULES, Engine.PDR, 8,
+    ),
+    Block(
+        "AHB", lambda p: AHB(p.address_bits, 64), lambda p: AHBRules(p.address_bits, 64), AHBRules.RULES, Engine.PDR, 8,
     ),
     Block("Trace", Trace, TraceRules, TraceRules.RULES, Engine.INDUCTION, 2),
     Block("Wiring", observed, PortRules, PortRules.RULES, Engine.INDUCTION, 2, free=_ALL_BUT_TRACE),

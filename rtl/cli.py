@@ -16,12 +16,15 @@ from .parameters import OPTIONS, Parameters
 from .registers import WINDOW_BYTES
 
 __all__ = [
-    "ADDRESS", "BAD_INPUT", "COMMANDS", "OUTPUT_DIRECTORY", "OUTPUT_FILE", "parameters_of", "refuse", "size_options",
-    "sizes", "write", "write_folder",
+    "ADDRESS", "BAD_INPUT", "BUS_NAMES", "COMMANDS", "OUTPUT_DIRECTORY", "OUTPUT_FILE", "parameters_of", "refuse",
+    "size_options", "sizes", "write", "write_folder",
 ]
 
 BAD_INPUT = 2
 """Exit status of a command that was asked for what cannot be. 1 is for a run that found a fault."""
+
+BUS_NAMES = ("ahb", "axi4lite", "apb", "core", "tilelink", "wishbone", "wishbone-pipelined")
+"""Those of ``rtl.export.generate.BUSES``, which takes long to load."""
 
 OUTPUT_DIRECTORY = click.Path(path_type=Path, file_okay=False)
 OUTPUT_FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
@@ -125,13 +128,17 @@ def write_folder(path: Path, make: Callable[[Path], object]) -> None:
 
 @click.command()
 @size_options
-@click.option("--bus", default="axi4lite", show_default=True, type=click.Choice(["axi4lite", "core"]), help="Its bus.")
+@click.option("--bus", default="axi4lite", show_default=True, type=click.Choice(BUS_NAMES), help="Its bus.")
+@click.option(
+    "--data-width", default="32", show_default=True, type=click.Choice(["32", "64"]),
+    help="Bits of the bus's data; 64 for ahb, tilelink and Wishbone alone.",
+)
 @click.option("--no-synchronizer", is_flag=True, help="No two flip-flops on each source: all are synchronous.")
 @click.option("--trace", is_flag=True, help="Add the observation port.")
 @click.option("-o", "--output", default="-", type=OUTPUT_FILE, help="Where to; standard output if not given.")
 def generate(
-    sources: int, contexts: int, harts: int, priority_bits: int, bus: Any, no_synchronizer: bool, trace: bool,
-    output: Path,
+    sources: int, contexts: int, harts: int, priority_bits: int, bus: str, data_width: str,
+    no_synchronizer: bool, trace: bool, output: Path,
 ) -> None:
     """Write the controller as Verilog, module hic: the same text for the same configuration.
 
@@ -150,7 +157,10 @@ def generate(
         def progress(stage: str) -> None:
             bar.update(task, description=f"{stage}, {parameters.size}")
 
-        text = implementation(parameters, bus=bus, trace=trace, progress=progress)
+        try:
+            text = implementation(parameters, bus=bus, data_width=int(data_width), trace=trace, progress=progress)
+        except ValueError as error:
+            refuse(str(error).replace("data_width of", "--data-width of", 1))
     write(output, text)
 
 

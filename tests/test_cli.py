@@ -125,6 +125,12 @@ def test_generate_options_change_the_ports():
     assert "direct1_valid" in other
 
 
+def test_data_width_of_a_bus_that_has_one_wrong(tmp_path):
+    result = hic("generate", "--bus", "apb", "--data-width", "64", "-o", tmp_path / "hic.v")
+    assert (result.exit_code, result.stderr) == (2, "hic: --data-width of apb must be 32, not 64\n")
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize(("option", "value", "highest"), [
     ("--sources", 0, 1023), ("--sources", 1024, 1023), ("--contexts", 257, 256), ("--harts", 0, 64),
     ("--priority-bits", 9, 8), ("--priority-bits", -1, 8),

@@ -3,47 +3,19 @@
 from pathlib import Path
 
 import pytest
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module
 from amaranth.lib import wiring
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, connect, flipped
+from slow_memory import ADDRESS_BITS, SlowMemory
 
 from hic.cosim.run import Design, run
 from hic.rtl.bus.axi4lite import AXI4Lite, AXI4LiteSignature
 from hic.rtl.export.verilog import to_verilog
-from hic.rtl.interfaces import BusSignature
 
-ADDRESS_BITS = 12
 TESTS = (
     "test_write_read", "test_strobes", "test_refusal", "test_channel_order", "test_stalled_response", "test_fairness",
     "test_stress", "test_response_stable",
 )
-
-
-class SlowMemory(wiring.Component):
-    """64 words at 0, each access 1 to 4 cycles long by its address; from 0x200 on, refused."""
-
-    bus: In(BusSignature(ADDRESS_BITS))
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        bus = self.bus
-        m.submodules.memory = memory = Memory(shape=32, depth=64, init=[])
-        writer, reader = memory.write_port(granularity=8), memory.read_port(domain="comb")
-        waited = Signal(2)
-        refused = bus.address >= 0x200
-        done = bus.valid & (waited == bus.address[2:4])
-        m.d.sync += waited.eq(Mux(bus.valid & ~done, waited + 1, 0))
-        m.d.comb += [
-            writer.addr.eq(bus.address[2:]),
-            reader.addr.eq(bus.address[2:]),
-            writer.data.eq(bus.wdata),
-            writer.en.eq(Mux(done & bus.write & ~refused, bus.strobe, 0)),
-            bus.ready.eq(done),
-            bus.error.eq(refused),
-            bus.rdata.eq(Mux(refused | bus.write, 0, reader.data)),
-        ]
-        return m
 
 
 class MemoryAXI4Lite(wiring.Component):

@@ -4,7 +4,8 @@ from itertools import product
 
 import pytest
 
-from hic.cosim.bus import ForeignResponse, is_error
+from hic.cosim.managers.axi4lite import is_error
+from hic.cosim.managers.manager import ForeignResponse
 from hic.cosim.monitor import Access, Response, Sample, Shown
 from hic.cosim.scoreboard import FaultKind, Scoreboard
 from hic.cosim.timekeeping import limit_name

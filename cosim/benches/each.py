@@ -12,6 +12,7 @@ import cocotb
 from cocotb.triggers import ClockCycles
 
 from hic.cosim.benches.directed import Bench, directed, refused
+from hic.cosim.managers.axi4lite import AXI4Lite
 from hic.rtl.interfaces import Operation
 from hic.rtl.parameters import TICK_CYCLES_LOG2, Cause, Trigger
 from hic.rtl.registers import MAP, Dimension
@@ -696,12 +697,19 @@ async def test_reset_takes_as_long_as_is_documented(bench: Bench) -> None:
     assert least <= bench.port.now <= limits.reset + access
 
 
+def hold(bench: Bench, channel: str, is_held: bool) -> None:
+    """Keeps a channel of AXI4-Lite waiting, or lets it go."""
+    bus = bench.port.bus
+    assert isinstance(bus, AXI4Lite)
+    bus.hold(channel, is_held)
+
+
 @directed
 async def test_axi_reset_leaves_no_response(bench: Bench) -> None:
     """At some moments of a read that is refused, and whose response has to wait: in reset all channels are at rest."""
     names = ("rvalid", "rresp", "rdata", "bvalid", "bresp", "arready", "awready", "wready")
     for delay in range(0, 120, 7):
-        bench.port.hold("r", True)
+        hold(bench, "r", True)
         going = cocotb.start_soon(refused(bench.driver.read(4, "RUNNING", 0)))
         await bench.port.advance(delay)
         going.cancel()
@@ -710,7 +718,7 @@ async def test_axi_reset_leaves_no_response(bench: Bench) -> None:
         await ClockCycles(bench.dut.clk, 2)
         found = {name: int(getattr(bench.dut, f"s_axi_{name}").value) for name in names}
         assert not any(found.values()), f"{delay} cycles after the request: {found}"
-        bench.port.hold("r", False)
+        hold(bench, "r", False)
         await bench.reset()
 
 
@@ -718,11 +726,11 @@ async def test_axi_reset_leaves_no_response(bench: Bench) -> None:
 async def test_axi_a_write_waits_for_its_data(bench: Bench) -> None:
     address = window_address(4, MAP["THRESHOLD"].at(0))
     for channel in ("aw", "w"):
-        bench.port.hold(channel, True)
+        hold(bench, channel, True)
         going = cocotb.start_soon(bench.port.write(address, 2))
         await bench.port.advance(4 * bench.limits.quiet)
         assert not going.done()
-        bench.port.hold(channel, False)
+        hold(bench, channel, False)
         await going
         assert await bench.port.read(address) == 2
         await bench.port.write(address, 0)
@@ -733,7 +741,7 @@ async def test_axi_a_read_waits_for_the_response_before_it(bench: Bench) -> None
     values = []
     for register in ("IDENTITY", "SELF"):
         values.append(await bench.driver.read(4, register))
-    bench.port.hold("r", True)
+    hold(bench, "r", True)
     await bench.port.advance(2)
     for register in ("IDENTITY", "SELF"):
         going = cocotb.start_soon(bench.driver.read(4, register))
@@ -741,6 +749,6 @@ async def test_axi_a_read_waits_for_the_response_before_it(bench: Bench) -> None
         assert int(bench.dut.s_axi_rdata.value) == values[0]
         going.cancel()
         await bench.port.advance(1)
-    bench.port.hold("r", False)
+    hold(bench, "r", False)
     await bench.port.advance(4 * bench.limits.quiet)
     await bench.reset()

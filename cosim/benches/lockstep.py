@@ -9,14 +9,15 @@ from typing import Any
 import cocotb
 
 from hic.cosim.stimulus import RandomStimulus
-from hic.cosim.testbench import Testbench, parameters_from_environment, seed_from_environment
+from hic.cosim.testbench import Testbench, bus_from_environment, parameters_from_environment, seed_from_environment
 
 
 @cocotb.test
 async def test_random(dut: Any) -> None:
     parameters, seed = parameters_from_environment(), seed_from_environment()
     random = Random(seed)
-    bench = Testbench(dut, parameters, pauses_by=random if os.environ.get("HIC_VARIANT") == "backpressure" else None)
+    pauses_by = random if os.environ.get("HIC_VARIANT") == "backpressure" else None
+    bench = Testbench(dut, parameters, pauses_by=pauses_by, bus=bus_from_environment())
     records = int(os.environ["HIC_RECORDS"])
     while bench.scoreboard.records < records and not bench.scoreboard.faults:
         await bench.reset()

@@ -5,6 +5,7 @@ from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..interfaces import BusSignature
+from .lanes import check_address_bits
 
 __all__ = ["AXI4Lite", "AXI4LiteSignature", "Response"]
 
@@ -116,10 +117,7 @@ class AXI4Lite(wiring.Component):
     """
 
     def __init__(self, address_bits: int) -> None:
-        if not isinstance(address_bits, int):
-            raise TypeError(f"address_bits must be an integer, not {address_bits!r}")
-        if address_bits < 3:
-            raise ValueError(f"address_bits must be at least 3, not {address_bits!r}")
+        check_address_bits(address_bits)
         super().__init__({"axi": In(AXI4LiteSignature(address_bits)), "bus": Out(BusSignature(address_bits))})
 
     def elaborate(self, platform: object) -> Module:

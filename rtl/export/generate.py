@@ -2,25 +2,45 @@
 
 from collections.abc import Callable
 from importlib.metadata import metadata
-from typing import Literal
+from typing import Any
 
+from ..bus.lanes import DATA_WIDTHS
 from ..controller import Controller
 from ..distribution import DISTRIBUTION
 from ..parameters import OPTIONS, Parameters
-from ..top import ControllerAXI4Lite
+from ..top import (
+    ControllerAHB,
+    ControllerAPB,
+    ControllerAXI4Lite,
+    ControllerTileLink,
+    ControllerWishbone,
+    ControllerWishbonePipelined,
+)
 from .names import names_from_source
 from .ports import port_table, ports_of
 from .verilog import FlatPorts, to_verilog
 
-__all__ = ["BUSES", "TOP", "flat_ports", "generate", "observed"]
+__all__ = ["BUSES", "PREFIXES", "TOP", "WIDE_BUSES", "flat_ports", "generate", "observed"]
 
 TOP = "hic"
 """Name of the top module."""
 
-BUSES = {"axi4lite": ControllerAXI4Lite, "core": Controller}
+BUSES: dict[str, Any] = {
+    "ahb": ControllerAHB,
+    "axi4lite": ControllerAXI4Lite,
+    "apb": ControllerAPB,
+    "core": Controller,
+    "tilelink": ControllerTileLink,
+    "wishbone": ControllerWishbone,
+    "wishbone-pipelined": ControllerWishbonePipelined,
+}
 """The component with each bus."""
 
-_PREFIXES = {"axi": "s_axi"}
+WIDE_BUSES = ("ahb", "tilelink", "wishbone", "wishbone-pipelined")
+"""Buses that may be 64 bits wide."""
+
+PREFIXES = {"ahb": "s_ahb", "axi": "s_axi", "apb": "s_apb", "tl": "s_tl", "wb": "s_wb"}
+"""Of a bus's ports."""
 
 
 def observed(parameters: Parameters) -> FlatPorts:
@@ -29,34 +49,42 @@ def observed(parameters: Parameters) -> FlatPorts:
 
 
 def flat_ports(
-    parameters: Parameters, *, bus: Literal["axi4lite", "core"] = "axi4lite", trace: bool = False
+    parameters: Parameters, *, bus: str = "axi4lite", data_width: int = 32, trace: bool = False
 ) -> FlatPorts:
     """The component that ``generate`` makes Verilog of."""
     if bus not in BUSES:
         raise ValueError(f"bus must be one of {', '.join(map(repr, BUSES))}, not {bus!r}")
+    possible = DATA_WIDTHS if bus in WIDE_BUSES else DATA_WIDTHS[:1]
+    if data_width not in possible:
+        raise ValueError(f"data_width of {bus} must be {' or '.join(map(str, possible))}, not {data_width!r}")
+    options = {"data_width": data_width} if bus in WIDE_BUSES else {}
     with names_from_source():
-        return FlatPorts(BUSES[bus](parameters), _PREFIXES, frozenset() if trace else frozenset({"trace"}))
+        component = BUSES[bus](parameters, **options)
+        return FlatPorts(component, PREFIXES, frozenset() if trace else frozenset({"trace"}))
 
 
 def generate(
     parameters: Parameters,
     *,
-    bus: Literal["axi4lite", "core"] = "axi4lite",
+    bus: str = "axi4lite",
+    data_width: int = 32,
     trace: bool = False,
     progress: Callable[[str], object] = str,
 ) -> str:
     """Verilog of a controller: the same text for the same configuration.
 
     It begins with a comment: the configuration, the version of the package, the licence, and a table of the ports,
-    which are ``clk``, ``rst``, ``irq``, ``direct0_valid``, ``trap0_valid``, ... and of the bus either
-    ``s_axi_awaddr``, ... or ``bus_valid``, ....
+    which are ``clk``, ``rst``, ``irq``, ``direct0_valid``, ``trap0_valid``, ... and those of the bus, such as
+    ``s_axi_awaddr``, ...; see ``PREFIXES``.
 
     Parameters
     ----------
     parameters : Parameters
         Configuration of the controller.
-    bus : "axi4lite" or "core"
-        Its bus.
+    bus : str
+        Its bus, one of ``BUSES``.
+    data_width : int
+        Bits of the bus's data: 32; of one in ``WIDE_BUSES`` also 64.
     trace : bool
         The observation port (``trace_order``, ...) is among the ports.
     progress : callable
@@ -65,12 +93,12 @@ def generate(
     Raises
     ------
     ValueError
-        ``bus`` is another.
+        ``bus`` is another, or cannot have this width.
     """
-    flat = flat_ports(parameters, bus=bus, trace=trace)
+    flat = flat_ports(parameters, bus=bus, data_width=data_width, trace=trace)
     package = metadata(DISTRIBUTION)
     options = [f"{option} {getattr(parameters, name)}" for name, option in OPTIONS.items()]
-    options += [f"--bus {bus}"]
+    options += [f"--bus {bus}"] + [f"--data-width {data_width}"] * (bus in WIDE_BUSES)
     options += ["--no-synchronizer"] * (not parameters.synchronizer) + ["--trace"] * trace
     comment = (
         f"{package['Name']} {package['Version']}: {package['Summary']}\n"

@@ -4,6 +4,8 @@ They are of use to whoever embeds a block: bind one to an own configuration, in 
 """
 
 from .access import BoundedAccessRules
+from .ahb import AHBRules
+from .apb import APBRules
 from .arbiter import ArbiterRules
 from .axi4lite import AXI4LiteRules
 from .checker import Checker
@@ -14,6 +16,7 @@ from .delivered import LineRules
 from .delivery import DeliveryRules, OrderRules
 from .doorbells import DoorbellRules
 from .gateway import GatewayRules
+from .lanes import LanesRules
 from .lines import DirectLineRules, TrapLineRules
 from .promptness import OrderAtPortsRules, PromptnessRules
 from .ram import LutRamRules, SharedRamRules
@@ -21,9 +24,13 @@ from .routing import RoutingRules
 from .seam import Seam
 from .sharing import SharingRules
 from .sweep import SweepRules
+from .tilelink import TileLinkRules
 from .trace import PortRules, TraceRules
+from .wishbone import WishbonePipelinedRules, WishboneRules
 
 __all__ = [
+    "AHBRules",
+    "APBRules",
     "AXI4LiteRules",
     "ArbiterRules",
     "BoundedAccessRules",
@@ -35,6 +42,7 @@ __all__ = [
     "DirectLineRules",
     "DoorbellRules",
     "GatewayRules",
+    "LanesRules",
     "LineRules",
     "LutRamRules",
     "OrderAtPortsRules",
@@ -46,6 +54,9 @@ __all__ = [
     "SharedRamRules",
     "SharingRules",
     "SweepRules",
+    "TileLinkRules",
     "TraceRules",
     "TrapLineRules",
+    "WishbonePipelinedRules",
+    "WishboneRules",
 ]

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal
 
 from ..bus.axi4lite import AXI4Lite, Response
-from .checker import Checker, any_of, delayed
+from .checker import Checker, any_of, delayed, withdrawn
 
 __all__ = ["AXI4LiteRules"]
 
@@ -48,15 +48,10 @@ class AXI4LiteRules(Checker):
         m = Module()
         axi, bus = self.axi, self.bus
 
-        def withdrawn(valid: Value, ready: Value, payload: Value, name: str) -> tuple[Value, Value]:
-            """A transfer waited in the cycle before; and it was withdrawn, or has changed."""
-            waited = delayed(m, valid & ~ready, 1, f"{name}_waited")
-            return waited, waited & (~valid | (payload != delayed(m, payload, 1, f"{name}_payload")))
-
         requests = [
-            withdrawn(axi.awvalid, axi.awready, axi.awaddr, "aw"),
-            withdrawn(axi.wvalid, axi.wready, Cat(axi.wdata, axi.wstrb), "w"),
-            withdrawn(axi.arvalid, axi.arready, axi.araddr, "ar"),
+            withdrawn(m, axi.awvalid, axi.awready, axi.awaddr, "aw"),
+            withdrawn(m, axi.wvalid, axi.wready, Cat(axi.wdata, axi.wstrb), "w"),
+            withdrawn(m, axi.arvalid, axi.arready, axi.araddr, "ar"),
         ]
         self.assume(
             m, "manager_stable",
@@ -69,7 +64,7 @@ class AXI4LiteRules(Checker):
             ("read_response_stable", axi.rvalid, axi.rready, Cat(axi.rdata, axi.rresp)),
             ("bus_request_stable", bus.valid, bus.ready, request),
         ):
-            waited, gone = withdrawn(valid, ready, payload, rule)
+            waited, gone = withdrawn(m, valid, ready, payload, rule)
             self.rule(m, rule, when=waited, then=~gone)
 
         response = Mux(bus.error, Response.SLVERR, Response.OKAY)

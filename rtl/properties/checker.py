@@ -101,6 +101,12 @@ def changed(m: Module, value: Value, name: str) -> Value:
     return delayed(m, 1, 1, f"{name}_before") & (value != delayed(m, value, 1, name))
 
 
+def withdrawn(m: Module, valid: Value, ready: Value, payload: Value, name: str) -> tuple[Value, Value]:
+    """A transfer waited in the cycle before; and it was withdrawn, or has changed."""
+    waited = delayed(m, valid & ~ready, 1, f"{name}_waited")
+    return waited, waited & (~valid | (payload != delayed(m, payload, 1, f"{name}_payload")))
+
+
 def any_of(values: Iterable[ValueLike]) -> Value:
     """1 if any of the values is not 0."""
     result: Value = Value.cast(0)

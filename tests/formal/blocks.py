@@ -2,7 +2,12 @@
 
 from hic.rtl.access.decoder import Decoder
 from hic.rtl.background.reset_sweep import ResetSweep
+from hic.rtl.bus.ahb import AHB
+from hic.rtl.bus.apb import APB
 from hic.rtl.bus.axi4lite import AXI4Lite
+from hic.rtl.bus.lanes import Lanes
+from hic.rtl.bus.tilelink import TileLink
+from hic.rtl.bus.wishbone import Wishbone
 from hic.rtl.delivery.arbiter import Arbiter
 from hic.rtl.delivery.direct_line import DirectLine
 from hic.rtl.delivery.gateway import Gateways
@@ -263,6 +268,199 @@ BUGS = [
         "a write that comes during a read takes its place", AXI4Lite,
         "bus.write.eq(write_last)", "bus.write.eq(axi.awvalid & axi.wvalid)",
         ("AXI4Lite.bus_request_stable",),
+    ),
+    # APB
+    Bug(
+        "bytes without a strobe are written", APB,
+        "bus.strobe.eq(apb.pstrb)", "bus.strobe.eq(~0)",
+        ("APB.bus_request_faithful",), rival="vCLIC",
+    ),
+    Bug(
+        "the core is asked in the setup phase alone", APB,
+        "bus.valid.eq(apb.psel)", "bus.valid.eq(apb.psel & ~apb.penable)",
+        ("APB.bus_request_stable", "APB.bus_request_made"),
+    ),
+    Bug(
+        "a transfer ends before the core is done", APB,
+        "apb.pready.eq(bus.ready)", "apb.pready.eq(bus.valid)",
+        ("APB.one_response",),
+    ),
+    Bug(
+        "a refused read is reported as success", APB,
+        "apb.pslverr.eq(bus.ready & bus.error)", "apb.pslverr.eq(bus.ready & bus.error & bus.write)",
+        ("APB.response_faithful",),
+    ),
+    Bug(
+        "the error of an access shows in others", APB,
+        "apb.pslverr.eq(bus.ready & bus.error)", "apb.pslverr.eq(bus.error)",
+        ("APB.error_in_time",),
+    ),
+    # Lanes
+    Bug(
+        "a read of the lower word reads the upper one as well", Lanes,
+        "both.eq(wide.lanes[:4].any() & wide.lanes[4:].any())", "both.eq(wide.lanes[:4].any())",
+        ("Lanes.bus_request_faithful",),
+    ),
+    Bug(
+        "the upper word comes first", Lanes,
+        "Mux(both, is_second, wide.lanes[4:].any())", "Mux(both, ~is_second, wide.lanes[4:].any())",
+        ("Lanes.words_in_order",),
+    ),
+    Bug(
+        "a word is accessed until the other is as well", Lanes,
+        "is_second.eq(both & ~is_second)", "is_second.eq(both & ~is_second & ~bus.error)",
+        ("Lanes.words_once",),
+    ),
+    Bug(
+        "the access ends with the first word", Lanes,
+        "wide.ready.eq(bus.ready & (is_second | ~both))", "wide.ready.eq(bus.ready)",
+        ("Lanes.one_answer",),
+    ),
+    Bug(
+        "the refusal of the first word is forgotten", Lanes,
+        "wide.error.eq(bus.error | (both & first_error))", "wide.error.eq(bus.error)",
+        ("Lanes.answer_faithful",),
+    ),
+    Bug(
+        "the request pauses between the words", Lanes,
+        "bus.valid.eq(wide.valid),", "bus.valid.eq(wide.valid & (wide.lanes != 0)),",
+        ("Lanes.bus_request_made",),
+    ),
+    Bug(
+        "the lower word's data counts in its second cycle", Lanes,
+        "upper.eq(Mux(both, is_second, wide.lanes[4:].any()))", "upper.eq(Mux(both, is_second | first_error, 0))",
+        ("Lanes.bus_request_faithful",),
+    ),
+    Bug(
+        "the words change places when the lower one is refused", Lanes,
+        "with m.If(bus.ready):", "with m.If(bus.valid):",
+        ("Lanes.bus_request_stable",),
+    ),
+    # Wishbone
+    Bug(
+        "an access goes on outside a bus cycle", Wishbone,
+        "asked.eq(wb.cyc & wb.stb)", "asked.eq(wb.stb)",
+        ("Wishbone.request_faithful", "WishbonePipelined.request_faithful"),
+    ),
+    Bug(
+        "an access is withdrawn while the core says error", Wishbone,
+        "[wide.valid.eq(asked), ", "[wide.valid.eq(asked & ~wide.error), ",
+        ("Wishbone.request_stable", "Wishbone.request_made"),
+    ),
+    Bug(
+        "an access shows the core what the pins say when they change", Wishbone,
+        "m.d.comb += [stored.eq(pin) for stored, pin in request]",
+        "m.d.comb += [stored.eq(pin) for stored, pin in request[:2]]",
+        ("Wishbone.request_faithful",),
+    ),
+    Bug(
+        "a refused access is acknowledged as well", Wishbone,
+        "wb.ack.eq(is_answered & ~wide.error)", "wb.ack.eq(is_answered)",
+        ("Wishbone.response_faithful", "WishbonePipelined.response_faithful"),
+    ),
+    Bug(
+        "a refused read is not answered", Wishbone,
+        "wb.err.eq(is_answered & wide.error)", "wb.err.eq(is_answered & wide.error & wide.write)",
+        ("Wishbone.one_response", "WishbonePipelined.one_response"),
+    ),
+    Bug(
+        "an access that waits is lost while the core is free", Wishbone,
+        "asked.eq(wb.cyc & wb.stb)", "asked.eq(wb.cyc & wb.stb & ~wide.ready)",
+        ("WishbonePipelined.request_made",),
+    ),
+    Bug(
+        "an access is taken before the core is done with the one before it", Wishbone,
+        "with m.If(asked & ~wb.stall):", "with m.If(asked):",
+        ("WishbonePipelined.request_stable", "WishbonePipelined.request_faithful"),
+    ),
+    Bug(
+        "an access of a cycle that has ended is acknowledged in the next one", Wishbone,
+        "is_answered.eq(wide.ready & wb.cyc & ~is_abandoned)", "is_answered.eq(wide.ready & wb.cyc)",
+        ("WishbonePipelined.one_response",),
+    ),
+    Bug(
+        "the manager stalls for a cycle after each access", Wishbone,
+        "wb.stall.eq(wide.valid & ~wide.ready)", "wb.stall.eq(wide.valid)",
+        ("WishbonePipelined.taken_at_once",),
+    ),
+    # TileLink
+    Bug(
+        "a response is withdrawn before it is taken", TileLink,
+        "with m.If(tl.d_ready):", "with m.If(tl.d_ready | tl.a_valid):",
+        ("TileLink.response_stable",),
+    ),
+    Bug(
+        "a message is taken while one is under way", TileLink,
+        "m.d.comb += wide.valid.eq(1)", "m.d.comb += [wide.valid.eq(1), tl.a_ready.eq(tl.a_opcode[2])]",
+        ("TileLink.one_response",),
+    ),
+    Bug(
+        "the access ends when its answer would be an error", TileLink,
+        "m.d.comb += wide.valid.eq(1)", "m.d.comb += wide.valid.eq(~wide.error)",
+        ("TileLink.request_stable", "TileLink.request_made"),
+    ),
+    Bug(
+        "bytes outside the mask are written", TileLink,
+        "wide.lanes.eq(tl.a_mask)", "wide.lanes.eq(lanes)",
+        ("TileLink.request_faithful",),
+    ),
+    Bug(
+        "a misaligned access is rounded down", TileLink,
+        "tl.a_size > bit", "tl.a_size > bit + 1",
+        ("TileLink.illegal_denied", "TileLink.request_faithful"),
+    ),
+    Bug(
+        "corrupt data is written", TileLink,
+        "~(tl.a_mask & ~lanes).any() & ~tl.a_corrupt", "~(tl.a_mask & ~lanes).any()",
+        ("TileLink.illegal_denied",),
+    ),
+    Bug(
+        "a response waits for the next message", TileLink,
+        "m.d.comb += tl.d_valid.eq(1)", "m.d.comb += tl.d_valid.eq(tl.d_denied | tl.a_valid)",
+        ("TileLink.response_prompt",),
+    ),
+    Bug(
+        "a response bears the source of who asks now", TileLink,
+        "tl.d_source.eq(tl.a_source),", "tl.d_source.eq(tl.d_source + tl.d_denied),",
+        ("TileLink.response_faithful",),
+    ),
+    Bug(
+        "an atomic is answered as a Put", TileLink,
+        "with m.Case(Message.PUT_FULL_DATA, Message.PUT_PARTIAL_DATA):",
+        "with m.Case(Message.PUT_FULL_DATA, Message.PUT_PARTIAL_DATA, Message.LOGICAL_DATA):",
+        ("TileLink.opcode_faithful",),
+    ),
+    # AHB
+    Bug(
+        "the core is asked with the data of the next transfer", AHB,
+        "wide.wdata.eq(ahb.hwdata)", "wide.wdata.eq(ahb.hwdata ^ ahb.htrans)",
+        ("AHB.request_stable", "AHB.request_faithful"),
+    ),
+    Bug(
+        "a transfer that is too wide is made narrower", AHB,
+        "fits.eq(ahb.hsize <= largest)", "fits.eq(1)",
+        ("AHB.request_faithful", "AHB.error_faithful"),
+    ),
+    Bug(
+        "a transfer after BUSY is overlooked", AHB,
+        "asked.eq(ahb.hsel & ahb.hready & ahb.htrans[1])", "asked.eq(ahb.hsel & ahb.hready & (ahb.htrans == 2))",
+        ("AHB.request_made",),
+    ),
+    Bug(
+        "a transfer of another subordinate is waited for", AHB,
+        "asked.eq(ahb.hsel & ahb.hready & ahb.htrans[1])", "asked.eq(ahb.hready & ahb.htrans[1])",
+        ("AHB.idle_answered",),
+    ),
+    Bug(
+        "the data phase ends although the transfer is refused", AHB,
+        "ahb.hreadyout.eq(wide.ready & ~wide.error)", "ahb.hreadyout.eq(wide.ready)",
+        ("AHB.okay_faithful", "AHB.error_faithful"),
+    ),
+    Bug(
+        "a refused write is reported as success", AHB,
+        "Mux(wide.error, _State.END_OF_ERROR, _State.IDLE)",
+        "Mux(wide.error & ~wide.write, _State.END_OF_ERROR, _State.IDLE)",
+        ("AHB.error_in_two_cycles",),
     ),
     # Trace
     Bug(

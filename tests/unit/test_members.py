@@ -18,7 +18,12 @@ from rig import OpenController
 from hic import rtl
 from hic.rtl import interfaces
 from hic.rtl.access.decoder import HITS, Decoder
+from hic.rtl.bus.ahb import AHB, AHBSignature
+from hic.rtl.bus.apb import APB, APBSignature
 from hic.rtl.bus.axi4lite import AXI4Lite, AXI4LiteSignature
+from hic.rtl.bus.lanes import Lanes, LaneSignature
+from hic.rtl.bus.tilelink import SIZE_BITS, TileLink, TileLinkSignature
+from hic.rtl.bus.wishbone import Wishbone, WishboneSignature
 from hic.rtl.controller import Controller
 from hic.rtl.delivery.arbiter import Arbiter
 from hic.rtl.delivery.trap_line import notice_layout
@@ -26,7 +31,14 @@ from hic.rtl.export.verilog import FlatPorts
 from hic.rtl.parameters import Parameters
 from hic.rtl.plic import PLIC_ADDRESS_BITS, Plic, PlicAXI4Lite
 from hic.rtl.state.ram import LutRam, RamUser, SharedRam
-from hic.rtl.top import ControllerAXI4Lite
+from hic.rtl.top import (
+    ControllerAHB,
+    ControllerAPB,
+    ControllerAXI4Lite,
+    ControllerTileLink,
+    ControllerWishbone,
+    ControllerWishbonePipelined,
+)
 
 PARAMETERS = Parameters(source_count=40, context_count=5, hart_count=3, priority_bits=4)
 
@@ -60,6 +72,13 @@ BLOCKS = (
 """Blocks of a controller, by the names that it gives them."""
 
 
+BEHIND = {
+    ControllerAHB: "ahb", ControllerAPB: "apb", ControllerAXI4Lite: "axi", ControllerTileLink: "tl",
+    ControllerWishbone: "wb", ControllerWishbonePipelined: "wb", PlicAXI4Lite: "axi",
+}
+"""Components behind a bus, by its port."""
+
+
 @cache
 def examples() -> dict[type, Any]:
     """An instance of each class, and values of the letters in braces and of names that its docstring alone uses."""
@@ -71,9 +90,23 @@ def examples() -> dict[type, Any]:
     by_hart, by_block = {"h": range(3)}, {"block": ("access", *(f"hart{h}" for h in range(3)))}
     by_user = {"user": ("a", "b"), "reader": ("r", "s"), "writer": ("w", "x")}
     axi = {"address_bits": 25}
+    wide = axi | {"data_width": 64}
+    tl = wide | {"source_bits": 5}
+    wb, wb_pipelined = wide | {"is_pipelined": False}, wide | {"is_pipelined": True}
     return {type(block): (block, by_block, {}) for block in blocks} | {
         Controller: (controller, by_hart, {}),
         ControllerAXI4Lite: (ControllerAXI4Lite(PARAMETERS), by_hart, {}),
+        ControllerAHB: (ControllerAHB(PARAMETERS, data_width=64), by_hart, wide),
+        ControllerAPB: (ControllerAPB(PARAMETERS), by_hart, {}),
+        ControllerTileLink: (ControllerTileLink(PARAMETERS, data_width=64, source_bits=5), by_hart, tl),
+        ControllerWishbone: (ControllerWishbone(PARAMETERS, data_width=64), by_hart, wide),
+        ControllerWishbonePipelined: (ControllerWishbonePipelined(PARAMETERS, data_width=64), by_hart, wide),
+        AHB: (AHB(25, 64), {}, wide), AHBSignature: (AHBSignature(25, 64), {}, wide),
+        APB: (APB(25), {}, axi), APBSignature: (APBSignature(25), {}, axi),
+        Lanes: (Lanes(25, 64), {}, wide), LaneSignature: (LaneSignature(25, 64), {}, wide),
+        TileLink: (TileLink(25, 64, 5), {}, tl), TileLinkSignature: (TileLinkSignature(25, 64, 5), {}, tl),
+        Wishbone: (Wishbone(25, 64), {}, wb),
+        WishboneSignature: (WishboneSignature(25, 64, True), {}, wb_pipelined),
         Plic: (Plic(source_count=40, context_count=5), {}, {}),
         PlicAXI4Lite: (PlicAXI4Lite(source_count=40, context_count=5), {}, {}),
         Arbiter: (arbiter, {}, {"count": 5, "key_bits": 4, "finalist_count": arbiter.finalist_count}),
@@ -100,7 +133,9 @@ def names_in_shapes() -> dict[str, Any]:
         "In": Documented(wiring.In), "Out": Documented(wiring.Out), "range": range, "parameters": PARAMETERS,
         "StructLayout": lambda names: Fields(frozenset(names)), "ArrayLayout": lambda shape, count: [shape] * count,
         "PLIC_ADDRESS_BITS": PLIC_ADDRESS_BITS, "HITS": HITS, "RamUser": RamUser,
-        "AXI4LiteSignature": AXI4LiteSignature, "notice_layout": notice_layout,
+        "AXI4LiteSignature": AXI4LiteSignature, "AHBSignature": AHBSignature, "APBSignature": APBSignature,
+        "LaneSignature": LaneSignature, "TileLinkSignature": TileLinkSignature, "SIZE_BITS": SIZE_BITS,
+        "WishboneSignature": WishboneSignature, "notice_layout": notice_layout,
         "index_bits": index_bits, "row_count": row_count, "row_bits": (row_count - 1).bit_length(),
     }
 
@@ -158,8 +193,8 @@ SUBJECTS = sorted(
         for subject in vars(importlib.import_module(module.name)).values()
         if isinstance(subject, type) and issubclass(subject, wiring.Component | wiring.Signature)
         and subject.__module__ == module.name
-        # The members of FlatPorts are those of whatever component it is given.
-        and subject is not FlatPorts
+        # The members of these are those of whatever component, or bridge, they are given.
+        and subject is not FlatPorts and subject.__qualname__ != "_Behind"
     }
 )
 
@@ -184,10 +219,11 @@ def test_members_are_as_documented(module: str, name: str) -> None:
     instance, letters, scope = examples()[subject]
     signature = instance if isinstance(instance, wiring.Signature) else instance.signature
     members = dict(signature.members.items())
-    if core := {ControllerAXI4Lite: Controller, PlicAXI4Lite: Plic}.get(subject):
+    if port := BEHIND.get(subject):
         # The docstring refers to the core's for all others.
-        assert members.keys() - {"axi"} == examples()[core][0].signature.members.keys() - {"bus"}
-        members = {"axi": members["axi"]}
+        core = Plic if subject is PlicAXI4Lite else Controller
+        assert members.keys() - {port} == examples()[core][0].signature.members.keys() - {"bus"}
+        members = {port: members[port]}
     assert faults(members, documented_members(subject, letters, names_in_shapes() | scope)) == []
 
 
