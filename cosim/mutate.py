@@ -23,6 +23,8 @@ from typing import Any, Protocol
 from amaranth.hdl import UnusedElaboratable
 from rich.table import Table
 
+from hic.rtl.files import write_whole
+
 from .mutants import Mutant, MutantSet
 from .replay import Recording
 from .run import SimulationFailed, run
@@ -388,5 +390,5 @@ def judge_mutants(
         finally:
             stopping.set()
     found = Mutation(mutants.mutants, judges, [verdicts[number] for number in sorted(verdicts)])
-    (directory / "mutation.json").write_text(json.dumps(found.to_dict(), indent=1))
+    write_whole(directory / "mutation.json", json.dumps(found.to_dict(), indent=1))
     return found

@@ -1,6 +1,5 @@
 """The system tests and the demonstration on any design with the controller's ports, or the board's: on netlists."""
 
-import asyncio
 import json
 import pickle
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from xml.etree import ElementTree
 from hic.rtl.export.generate import TOP, generate
 from hic.rtl.parameters import Parameters
 from hic.sw_model.comparison import differences
-from hic.sw_model.machine import run_scenario
+from hic.sw_model.machine import run_at_once, run_scenario
 from hic.sw_model.reference import ReferencePort
 from hic.sw_model.results import RunResult
 from hic.sw_model.scenario import Scenario, load_scenario
@@ -61,7 +60,7 @@ def run_directed(design: Design, parameters: Parameters, directory: Path) -> int
 def run_on_board(design: Design, scenario: Scenario, directory: Path, *, divisor: int) -> RunResult:
     """A scenario on a board in simulation, over its serial line. Raises as `cosim.board.serve`, or LinkError."""
     with serve(design, directory, divisor=divisor) as device, UartPort.open(device) as port:
-        return asyncio.run(run_scenario(scenario, port))
+        return run_at_once(run_scenario(scenario, port))
 
 
 def run_on_design(design: Design, scenario: Scenario, directory: Path) -> Outcome:
@@ -80,7 +79,7 @@ def first_interrupts(scenario: Scenario, count: int) -> Scenario:
     ValueError
         The whole scenario has fewer.
     """
-    result = asyncio.run(run_scenario(scenario, ReferencePort(scenario.parameters)))
+    result = run_at_once(run_scenario(scenario, ReferencePort(scenario.parameters)))
     if result.interrupts < count:
         raise ValueError(f"count must be at most {result.interrupts} for {scenario.name}, not {count!r}")
     time_ns = result.deliveries[count - 1].time * 10**9 // scenario.cpu_hz
@@ -138,7 +137,7 @@ def netlist_tests(
         hello = replace(load_scenario("hello"), length_ns=1_000_000)
         design = on_cells(board(), board_top, directory / "board-netlist")
         result = run_on_board(design, hello, directory / "board", divisor=divisor)
-        model = asyncio.run(run_scenario(hello, ReferencePort(hello.parameters)))
+        model = run_at_once(run_scenario(hello, ReferencePort(hello.parameters)))
         rtl = run_on_rtl(hello, directory / "rtl").result
         differing = (result.deliveries != model.deliveries) + len(differences(hello, rtl, result))
         text = f"the board over its serial line, {result.interrupts} deliveries, held against model and RTL"

@@ -17,9 +17,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, NullFormatter
 from rich import box
 from rich.table import Table
 
+from hic.sw_model.account import MEANINGS, account, undelivered
+from hic.sw_model.costs import Platform, validation
 from hic.sw_model.results import PER_INTERRUPT, Delivery
 from hic.sw_model.results import Path as Route
 from hic.sw_model.scenario import Policy, Scenario
@@ -29,7 +32,7 @@ from .measure import LegKind
 from .scenario import Outcome, leg_summary
 from .waves import Event, Story
 
-__all__ = ["POLICIES", "figures", "page", "short", "summarise", "tables", "write_latencies"]
+__all__ = ["POLICIES", "STYLE", "figures", "page", "short", "summarise", "tables", "write_latencies"]
 
 POLICIES = {"hybrid": "hybrid", "trap_and_emulate": "trap and emulate"}
 """Keys of the two runs, and what they are called."""
@@ -42,11 +45,11 @@ _FIRST_LEG = {
 _COLOURS = {"hybrid": "#16697a", "trap_and_emulate": "#b0483a"}
 _FAULTS = ("lost", "duplicated", "misrouted", "spurious")
 _INK, _GRID = "#1c2430", "#dde2e9"
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 9.0, "font.family": "DejaVu Sans", "axes.spines.top": False, "axes.spines.right": False,
     "axes.edgecolor": _INK, "axes.labelcolor": _INK, "text.color": _INK, "xtick.color": _INK, "ytick.color": _INK,
     "axes.titlesize": 10.0, "axes.titleweight": "bold", "axes.titlelocation": "left", "svg.fonttype": "path",
-    "svg.hashsalt": "hic",
+    "svg.hashsalt": "hic", "text.parse_math": False,  # names are shown as they are written
 }
 
 Outcomes = Mapping[str, Outcome]
@@ -83,18 +86,22 @@ def summarise(scenario: Scenario, outcomes: Outcomes, *, model_agrees: bool, wal
         "scoreboard": scoreboard,
         "model_agrees": model_agrees,
         "platform": scenario.platform.name,
+        "length_ms": scenario.length_ns / 1e6,
         "cpu_hz": scenario.cpu_hz,
         "controller_hz": scenario.controller_hz,
-        "runs": {key: _run_summary(each) for key, each in outcomes.items()},
+        "runs": {key: _run_summary(scenario, each) for key, each in outcomes.items()},
     }
 
 
-def _run_summary(outcome: Outcome) -> dict[str, Any]:
+def _run_summary(scenario: Scenario, outcome: Outcome) -> dict[str, Any]:
     data = outcome.to_dict()
+    own = scenario.with_policy(outcome.result.policy)
     return {
         "interrupts": outcome.result.interrupts,
         "paths": outcome.result.paths,
         "end_to_end": {name: data[name] for name in ("raised", "handled", "merged", *_FAULTS)},
+        "account": account(outcome.result),
+        "undelivered": [str(each) for each in undelivered(own, outcome.result)],
         "exits": data["exits"],
         "controller_cycles": outcome.result.controller_cycles,
         "missed": outcome.result.missed,
@@ -170,8 +177,8 @@ def write_latencies(path: Path, outcomes: Outcomes) -> None:
 def tables(summary: Mapping[str, Any]) -> list[Table]:
     """The tables that the demo prints."""
     return [
-        *(_route_table(key, summary) for key in POLICIES), _dark_table(summary), _exit_table(summary),
-        _fault_table(summary),
+        *(_route_table(key, summary) for key in POLICIES), _account_table(summary), _dark_table(summary),
+        _exit_table(summary), _fault_table(summary),
     ]
 
 
@@ -209,6 +216,17 @@ def _route_table(key: str, summary: Mapping[str, Any]) -> Table:
             _figures(row["modelled_cpu_cycles"], short),
         )
     table.caption = "Controller: event to line. CPU: event to handler."
+    return table
+
+
+def _account_table(summary: Mapping[str, Any]) -> Table:
+    table = Table(title="What became of every event", box=box.SIMPLE_HEAD)
+    table.add_column("count")
+    for name in POLICIES.values():
+        table.add_column(name, justify="right")
+    table.add_column("meaning")
+    for name, meaning in MEANINGS.items():
+        table.add_row(name, *(f"{summary['runs'][key]['account'][name]:,}" for key in POLICIES), meaning)
     return table
 
 
@@ -251,13 +269,17 @@ def _fault_table(summary: Mapping[str, Any]) -> Table:
 
 def figures(outcomes: Outcomes, stories: Iterable[Story], events: list[Event]) -> dict[str, Figure]:
     """All pictures, by the name of their file."""
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         found = {
             "latency-rtl": _latency_figure(outcomes["hybrid"]),
             "latency-modelled": _modelled_figure(outcomes),
             "exits": _exits_figure(outcomes),
         }
-        return found | {f"steps-{story.route.value}": draw_story(story, events) for story in stories}
+        found |= {f"steps-{story.route.value}": draw_story(story, events) for story in stories}
+        for figure in found.values():  # laid out once, and not again for each format
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+        return found
 
 
 def _latency_figure(outcome: Outcome) -> Figure:
@@ -300,8 +322,8 @@ _COLOURED_LEGS: dict[Route, tuple[LegKind, ...]] = {
 def _modelled_figure(outcomes: Outcomes) -> Figure:
     """Modelled CPU cycles from event to handler: which part is served within a time, by source and guest."""
     pairs = sorted({(each.source, each.context) for o in outcomes.values() for each in o.result.deliveries})
-    columns = 4
-    rows = -(-len(pairs) // columns)
+    columns = max(1, min(4, len(pairs)))
+    rows = max(1, -(-len(pairs) // columns))
     figure = Figure(figsize=(11.0, 2.25 * rows + 0.35), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     names = outcomes["hybrid"].result
@@ -314,13 +336,15 @@ def _modelled_figure(outcomes: Outcomes) -> Figure:
             part = np.arange(1, len(values) + 1) / len(values) * 100
             axes.step(values, part, where="post", color=_COLOURS[key], linewidth=1.8, label=POLICIES[key])
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(f"{names.source_names[source]} to {names.context_names[context]}")
         axes.grid(color=_GRID, linewidth=0.7)
         axes.set_ylim(0, 103)
     for axes in grid.flat[len(pairs):]:
         axes.set_axis_off()
     for column in range(columns):
-        used = [row for row in range(rows) if row * columns + column < len(pairs)]
+        used = [row for row in range(rows) if row * columns + column < len(pairs)] or [0]
         grid[used[-1]][column].tick_params(labelbottom=True)
     handles, labels = grid[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper right", frameon=False, fontsize=10, ncols=len(labels))
@@ -357,12 +381,23 @@ def _exits_figure(outcomes: Outcomes) -> Figure:
 def _svg(figure: Figure, name: str) -> Markup:
     """The picture as SVG to be put into the page; its identifiers are made different from those of the others."""
     text = io.StringIO()
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure.savefig(text, format="svg", metadata={"Date": None})
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     return Markup(svg)
+
+
+def _cost(platform: Platform, name: str) -> dict[str, str]:
+    value = getattr(platform, name)
+    is_count = isinstance(value, float)
+    return {
+        "name": name.replace("_", " ").removesuffix(" cycles"),
+        "value": f"{value:.2f}" if is_count else f"{value:,}",
+        "unit": "exits" if is_count else "CPU cycles",
+        "source": platform.provenance[name],
+    }
 
 
 def page(
@@ -379,7 +414,10 @@ def page(
         policies=POLICIES,
         stories=stories,
         svg={name: _svg(figure, name) for name, figure in pictures.items()},
-        provenance=scenario.platform.provenance,
+        meanings=MEANINGS,
+        slice_cycles=min(each.slice_ns for each in scenario.contexts) * scenario.cpu_hz // 10**9,
+        costs=[_cost(scenario.platform, name) for name in scenario.platform.provenance],
+        validation=[row for row in validation() if row.platform == scenario.platform.name],
         waited={key: sum(run["waited_for_software"].values()) for key, run in summary["runs"].items()},
     )
 

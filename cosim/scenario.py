@@ -20,14 +20,16 @@ fault       what the scoreboard found
 """
 
 import json
+import os
 import pickle
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
-from functools import lru_cache
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 import numpy as np
@@ -38,11 +40,14 @@ from hic.sw_model.scenario import Scenario
 
 from .measure import Dark, Leg, LegKind
 from .run import Design, run
+from .verilog import verilog_for
 
 __all__ = ["Job", "Outcome", "Waves", "design_for", "leg_summary", "run_jobs", "run_on_rtl"]
 
 _BENCH = "hic.cosim.benches.scenario"
 _POLL_S = 0.1
+_SETTINGS = {"COCOTB_REWRITE_ASSERTION_FILES": ""}
+"""No assertion of what is imported is rewritten, which takes 3 s of each run; nothing here is judged by assertions."""
 
 
 @dataclass(frozen=True)
@@ -143,14 +148,7 @@ class Waves(Enum):
 
 def design_for(parameters: Parameters, waves: Waves = Waves.NONE) -> Design:
     """The controller as the runs simulate it: with AXI4-Lite and the observation port."""
-    return Design(_verilog_for(parameters), waves=waves is not Waves.NONE, arguments=waves.arguments)
-
-
-@lru_cache(maxsize=4)
-def _verilog_for(parameters: Parameters) -> str:
-    from hic.rtl.export.generate import generate
-
-    return generate(parameters, bus="axi4lite", trace=True)
+    return Design(verilog_for(parameters), waves=waves is not Waves.NONE, arguments=waves.arguments)
 
 
 @dataclass(frozen=True)
@@ -179,12 +177,6 @@ class Job:
         return done, interrupts
 
 
-def _simulate(directory: Path, design: Design) -> Outcome:
-    run(design, _BENCH, directory)
-    outcome: Outcome = pickle.loads((directory / "outcome.pickle").read_bytes())
-    return outcome
-
-
 def run_jobs(
     jobs: Iterable[Job], *, progress: Callable[[Job, float, int], object] | None = None
 ) -> list["Future[Outcome]"]:
@@ -192,17 +184,36 @@ def run_jobs(
 
     ``progress`` is called with a job, the part of it that is done, and its interrupts so far.
     """
-    jobs = list(jobs)
-    with ProcessPoolExecutor(len(jobs), mp_context=get_context("spawn")) as pool:
+    jobs, others = list(jobs), set(active_children())
+    # Each process, and the simulator that it starts, is a group of its own: a Ctrl-C comes to this process alone.
+    with ProcessPoolExecutor(len(jobs), mp_context=get_context("spawn"), initializer=os.setpgrp) as pool:
         futures = []
-        for job in jobs:
-            job.save()
-            futures.append(pool.submit(_simulate, job.directory, design_for(job.scenario.parameters, job.waves)))
-        while wait(futures, _POLL_S).not_done:
-            if progress is not None:
-                for job in jobs:
-                    progress(job, *job.progress())
-    return futures
+        try:
+            for job in jobs:
+                job.save()
+                design = design_for(job.scenario.parameters, job.waves)
+                futures.append(pool.submit(run, design, _BENCH, job.directory, settings=_SETTINGS))
+            while wait(futures, _POLL_S).not_done:
+                if progress is not None:
+                    for job in jobs:
+                        progress(job, *job.progress())
+        except BaseException:
+            for process in set(active_children()) - others:
+                process.kill()  # it may not lead its group yet
+                if process.pid is not None:
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, SIGKILL)
+            raise
+    return [_outcome(job, future) for job, future in zip(jobs, futures, strict=True)]
+
+
+def _outcome(job: Job, simulated: "Future[None]") -> "Future[Outcome]":
+    found: Future[Outcome] = Future()
+    if (error := simulated.exception()) is not None:
+        found.set_exception(error)
+    else:
+        found.set_result(pickle.loads((job.directory / "outcome.pickle").read_bytes()))
+    return found
 
 
 def run_on_rtl(

@@ -17,6 +17,7 @@ from typing import Any
 from rich.table import Table
 
 from hic.rtl.export.generate import generate
+from hic.rtl.files import write_whole
 from hic.rtl.parameters import Parameters
 
 from .coverage import Coverage
@@ -256,7 +257,7 @@ def run_campaign(
             raise
     results.sort(key=lambda result: result.job.number)
     soak = Soak(campaign, results, *_coverage(directory, results))
-    (directory / "soak.json").write_text(json.dumps(soak.to_dict(), indent=1))
+    write_whole(directory / "soak.json", json.dumps(soak.to_dict(), indent=1))
     _draw(soak, directory / "soak.svg")
     return soak
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from amaranth.lib.wiring import Component
 
+from hic.rtl.files import write_whole
 from hic.rtl.parameters import LATENCY_CYCLES, Parameters
 
 from .blocks import block_areas
@@ -286,7 +287,7 @@ def write_json(
     """Writes what was measured, with the command, the part and the tools' versions."""
     measurements = list(measurements)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({
+    write_whole(path, json.dumps({
         "command": list(command),
         "top": TOPS.get(top, top),
         "part": " ".join(PART),

@@ -13,6 +13,8 @@ from typing import Any
 
 from rich.table import Table
 
+from hic.rtl.files import write_whole
+
 from .boards import OnBoard, Target
 from .flow import PREPARATION, CriticalPath, critical_path
 from .tools import run_tool
@@ -183,7 +185,7 @@ def build(
         tools=_versions(target),
         bitstream=str(directory / family.bitstream) if met or allow_slow else None,
     )
-    (directory / "report.json").write_text(json.dumps(asdict(result) | {"met": met}, indent=2) + "\n")
+    write_whole(directory / "report.json", json.dumps(asdict(result) | {"met": met}, indent=2) + "\n")
     return result
 
 

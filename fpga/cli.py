@@ -6,17 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
-from hic.rtl.cli import OUTPUT_DIRECTORY, parameters_of, refuse, size_options
+from hic.rtl.cli import OUTPUT_DIRECTORY, claim, parameters_of, refuse, size_options
+from hic.rtl.console import console, progress, show
 
 if TYPE_CHECKING:
     from .boards import Target
 
 __all__ = ["COMMANDS", "fpga"]
-
-console = Console()
 
 
 class _Numbers(click.ParamType[tuple[int, ...]]):
@@ -84,13 +81,14 @@ def bench(
         if not configurations:
             refuse(f"--up-to must leave something of the set {set_name}, not {up_to!r}")
     seeds = seeds[:1] if quick else seeds
+    claim(output)
     failures: list[implementation.Failure] = []
     best: list[Limit] = []
-    with Progress(console=console, transient=True) as bar:
+    with progress(on=console) as bar:
         task = bar.add_task("measuring", total=None)
 
         def report(line: str) -> None:
-            bar.console.print(line, markup=False, soft_wrap=True)
+            bar.console.print(line, soft_wrap=True)
 
         try:
             kind = implementation.component_class(top)
@@ -104,16 +102,16 @@ def bench(
         except (ToolError, implementation.TopError) as error:
             refuse(error)
     for table in tables.tables(measured, top):
-        console.print(table)
-    console.print(tables.path_table(measured))
+        show(table)
+    show(tables.path_table(measured))
     for each in measured:
         if blocks:
-            console.print(tables.block_table(each))
+            show(tables.block_table(each))
         if paths and (median := each.median) is not None:
-            console.print(tables.timing_table(each))
+            show(tables.timing_table(each))
             console.print("\n".join((str(median.critical_path), *median.critical_path.steps)), soft_wrap=True)
     if limits:
-        console.print(limit_table(best))
+        show(limit_table(best))
     if limits and measured:
         base = (each for each in measured if each.configuration.parameters == implementation.BASE)
         compared = next(base, measured[0])
@@ -175,11 +173,12 @@ def build_bitstream(board: str, seeds: Sequence[int], allow_slow: bool, output: 
     Example: hic fpga build --board ulx3s-85f --seeds 1-3
     """
     target = _target(board)
+    claim(output / board)
     from . import build as implementation
     from .tools import ToolError
 
     def report(line: str) -> None:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
     try:
         result = implementation.build(
@@ -187,7 +186,7 @@ def build_bitstream(board: str, seeds: Sequence[int], allow_slow: bool, output: 
         )
     except ToolError as error:
         refuse(error)
-    console.print(implementation.table(result))
+    show(implementation.table(result))
     if result.bitstream is None:
         report(
             f"{board}: no bitstream: Fmax must be at least {result.clock_mhz:g} MHz, not {result.best.fmax_mhz:.1f}; "

@@ -1,6 +1,5 @@
 """The command `hic`: everything that the project does, from one place."""
 
-import asyncio
 import importlib.metadata
 import json
 import signal
@@ -9,51 +8,35 @@ import threading
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
 from hic.cosim.cli import COMMANDS as COSIM_COMMANDS
+from hic.cosim.ending import Commands
+from hic.cosim.scenario_cli import COMMANDS as SCENARIO_COMMANDS
 from hic.fpga.cli import COMMANDS as FPGA_COMMANDS
 from hic.fpga.cli import fpga as fpga_group
 from hic.integrations.cli import COMMANDS as INTEGRATION_COMMANDS
 from hic.rtl.cli import COMMANDS as RTL_COMMANDS
-from hic.rtl.cli import OUTPUT_DIRECTORY, parameters_of, refuse, sizes
+from hic.rtl.cli import OUTPUT_DIRECTORY, claim, parameters_of, refuse, sizes
+from hic.rtl.console import console, progress, show, spinner
 from hic.rtl.distribution import DISTRIBUTION
 
 if TYPE_CHECKING:
     from hic.cosim.run import Design
-    from hic.sw_model.results import RunResult
 
 __all__ = ["main"]
 
-console = Console()
 
-
-class _Backend(click.ParamType[str]):
-    """The machine that a scenario runs on: ``model``, ``rtl``, ``both`` of them, or ``uart:`` and a device."""
-
-    name = "backend"
-
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        return "[model|rtl|both|uart:DEVICE]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        if value in ("model", "rtl", "both") or (value.startswith("uart:") and value != "uart:"):
-            return str(value)
-        self.fail(f"backend must be model, rtl, both or uart:DEVICE, not {value!r}", param, ctx)
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name=DISTRIBUTION, prog_name="hic")
 def main() -> None:
     """The hybrid interrupt controller: guest interrupts without traps, at any depth of nested virtualization.
 
     \b
-    Exit status: 0 all is well, 1 the run found a fault, 2 bad input.
+    Exit status: 0 all is well, 1 the run found a fault, 2 bad input, 3 a fault of hic itself, 130 interrupted.
     Example: hic generate --sources 64 --contexts 8 -o hic.v
     """
 
@@ -115,150 +98,8 @@ def info() -> None:
     for name, purpose, extra, needed in _PACKAGES:
         remedy = f"pip install -e '.[{extra}]'" if extra else "pip install -e ."
         add(name, purpose, _package_version(name), remedy, needed)
-    console.print(table)
+    show(table, fold=True)
     if not complete:
-        sys.exit(1)
-
-
-@main.command()
-@click.argument("scenario", metavar="SCENARIO")
-@click.option(
-    "--backend", default="model", show_default=True, type=_Backend(),
-    help="The golden model, the RTL in simulation, both of them, one after the other and compared, or a board on a "
-         "serial line: uart:/dev/ttyUSB0.",
-)
-@click.option(
-    "--policy", type=click.Choice(["hybrid", "trap-and-emulate", "static"]), help="In place of the scenario's own."
-)
-@click.option("--waves", is_flag=True, help="With rtl: leave a waveform in OUTPUT.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-@click.option(
-    "-o", "--output", default="build/run", show_default=True, type=OUTPUT_DIRECTORY, help="For the simulation's files."
-)
-def run(scenario: str, backend: str, policy: str | None, waves: bool, as_json: bool, output: Path) -> None:
-    """Run a scenario: a TOML file, or one that ships with the package by its name.
-
-    With both, what must be equal on RTL and golden model is compared (docs/scenarios.md), and status 1 says that it
-    differs.
-
-    \b
-    Example: hic run demo --policy trap-and-emulate --json
-    """
-    from hic.sw_model.comparison import differences, may_differ
-    from hic.sw_model.scenario import ScenarioError, load_scenario
-
-    if waves and backend not in ("rtl", "both"):
-        refuse("--waves must go with --backend rtl or both: the model has no waveform")
-    try:
-        loaded = load_scenario(scenario)
-    except (ScenarioError, OSError, UnicodeDecodeError) as error:
-        refuse(error)
-    if policy is not None:
-        loaded = loaded.with_policy(policy)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"{loaded.name} on {backend}", total=1.0)
-
-        def progress(done: float, interrupts: int) -> None:
-            bar.update(task, completed=done, description=f"{loaded.name} on {backend}: {interrupts} interrupts")
-
-        results: dict[str, RunResult] = {}
-        found: dict[str, dict[str, Any]] = {}
-        faults = 0
-        if not backend.startswith("uart:") and backend != "rtl":
-            from hic.sw_model.machine import run_scenario
-            from hic.sw_model.reference import ReferencePort
-
-            results["model"] = asyncio.run(run_scenario(loaded, ReferencePort(loaded.parameters), progress=progress))
-        if backend.startswith("uart:"):
-            from hic.sw_model.machine import run_scenario
-            from hic.sw_model.uart import LinkError, UartPort
-
-            try:
-                with UartPort.open(backend.removeprefix("uart:")) as port:
-                    results["uart"] = asyncio.run(run_scenario(loaded, port, progress=progress))
-            except (LinkError, ValueError) as error:
-                refuse(error)
-        for name, result in results.items():
-            found[name] = result.to_dict()
-            faults += result.totals.faults
-        if backend in ("rtl", "both"):
-            from hic.cosim.scenario import run_on_rtl
-
-            outcome = run_on_rtl(loaded, output, waves=waves, progress=progress)
-            results["rtl"], found["rtl"] = outcome.result, outcome.to_dict()
-            faults += outcome.faults
-    data: dict[str, Any] = found if backend == "both" else next(iter(found.values()))
-    if backend == "both":
-        both = results["model"], results["rtl"]
-        data |= {"differences": differences(loaded, *both), "may_differ": may_differ(*both)}
-        faults += len(data["differences"])
-    if as_json:
-        click.echo(json.dumps(data, indent=2))
-    else:
-        _show_run(results["rtl" if backend == "both" else next(iter(results))])
-        if "rtl" in found:
-            _show_rtl(found["rtl"]["rtl"])
-        if backend == "both":
-            _show_comparison(data)
-    if faults:
-        sys.exit(1)
-
-
-def _show_comparison(data: dict[str, Any]) -> None:
-    figures = Table("may differ", "model", "rtl", title="RTL and golden model")
-    for name, pair in data["may_differ"].items():
-        figures.add_row(name.replace("_", " "), *map(str, pair))
-    console.print(figures)
-    for difference in data["differences"]:
-        click.echo(f"hic: on golden model and RTL {difference}, which must be equal", err=True)
-    if not data["differences"]:
-        console.print("All that must be equal is equal.")
-
-
-def _show_run(result: "RunResult") -> None:
-    routes = Table("source", "guest", "path", title=f"{result.scenario}, {result.policy}, {result.platform}")
-    for heading in ("count", "p50", "p99", "max"):
-        routes.add_column(heading, justify="right")
-    for route in result.routes():
-        routes.add_row(
-            route.source, route.guest, route.path.value, *map(str, (route.count, route.p50, route.p99, route.max))
-        )
-    console.print(routes)
-    console.print("Latency is in modelled CPU cycles, from the device's event to the handler.")
-    for level, exits in result.exits_per_interrupt.items():
-        console.print(f"L{level}: {exits:.2f} exits per interrupt")
-    totals = result.totals
-    console.print(
-        f"{result.interrupts} interrupts, seed {result.seed}: {totals.lost} lost, {totals.duplicated} duplicated, "
-        f"{totals.misrouted} misrouted, {totals.spurious} spurious"
-    )
-
-
-def _show_rtl(rtl: dict[str, Any]) -> None:
-    """The RTL's own figures, apart from the modelled ones."""
-    legs = Table("RTL, exact", "count", "p50", "p99", "max")
-    for kind, summary in rtl["latency_cycles"].items():
-        legs.add_row(kind, *(str(summary.get(name, "-")) for name in ("count", "p50", "p99", "max")))
-    console.print(legs)
-    console.print("Latency is in controller clock cycles.")
-    found = ", ".join(f"{count} {kind}" for kind, count in rtl["scoreboard"].items())
-    console.print(f"Scoreboard, {rtl['records']} steps of the controller: {found}")
-
-
-@main.command()
-@click.option("--seed", type=click.IntRange(min=0), help="In place of the scenario's own.")
-@click.option("-o", "--output", default="build/demo", show_default=True, type=OUTPUT_DIRECTORY, help="For results.")
-def demo(seed: int | None, output: Path) -> None:
-    """Replay the recorded trace through the RTL, hybrid and trap-and-emulate, and report on both.
-
-    \b
-    Writes summary.json, events.jsonl, latency.csv, report.html and waves.vcd to OUTPUT.
-    Example: hic demo
-    """
-    from hic.cosim.demo import demo as implementation
-
-    summary = implementation(output, seed=seed, console=console)
-    if summary["faults"]:
         sys.exit(1)
 
 
@@ -280,7 +121,7 @@ def latency(waves: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=2))
     else:
-        console.print(report.table())
+        show(report.table())
 
 
 @main.command()
@@ -302,6 +143,7 @@ def prove(
     Example: hic prove --sources 8 --contexts 4 --harts 2 --rule priority_order
     """
     parameters = parameters_of(sources, contexts, harts, priority_bits)
+    claim(output)
     from amaranth.hdl import UnusedElaboratable
 
     from hic.proofs import catalogue, report
@@ -314,7 +156,7 @@ def prove(
         chosen = catalogue.proofs_of(parameters, block=block, rule=rule)
     except ValueError as error:
         refuse(error)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    with progress() as bar:
         task = bar.add_task("proofs", total=len(chosen))
         try:
             outcomes = prove_all(
@@ -322,9 +164,9 @@ def prove(
             )
         except ProofToolError as error:
             refuse(error)
-    console.print(report.table(outcomes, parameters))
+    show(report.table(outcomes, parameters))
     for line in report.accounts(outcomes):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     if not all(outcome.result.is_good for outcome in outcomes):
         sys.exit(1)
 
@@ -341,6 +183,7 @@ def simulate(family: str | None, output: Path) -> None:
     Prints what to give to `hic run --backend` in another terminal.
     Example: hic fpga simulate
     """
+    claim(output)
     from hic.cosim.board import serve
     from hic.cosim.run import BuildFailed, Design, SimulationFailed
     from hic.fpga import simulated
@@ -349,7 +192,7 @@ def simulate(family: str | None, output: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # also in the background, and also when told to end by others
         signal.signal(number, signal.default_int_handler)
     try:
-        with console.status("Building the simulation"):
+        with spinner("Building the simulation"):
             if family is None:
                 design = Design(simulated.board_verilog(), top=simulated.TOP)
             else:
@@ -407,7 +250,7 @@ def status(device: str, restart: bool, as_json: bool) -> None:
         bins = [f"{1 << b >> 1}-{(1 << b) - 1}: {n}" for b, n in enumerate(each.histogram) if n]
         figures = (each.minimum, f"{each.mean:.1f}", each.maximum) if each.mean is not None else ("-", "-", "-")
         table.add_row(str(each.source), str(each.count), *map(str, figures), ", ".join(bins))
-    console.print(table)
+    show(table)
 
 
 def _netlist(verilog: str, top: str, directory: Path, *, family: str) -> "Design":
@@ -438,6 +281,7 @@ def netlist_test(family: tuple[str, ...], records: int, interrupts: int, seed: i
     Exit status 1 if there was a fault.
     Example: hic fpga netlist-test --family ice40
     """
+    claim(output)
     from hic.cosim.netlist import first_interrupts, netlist_tests
     from hic.cosim.run import BuildFailed, SimulationFailed
     from hic.fpga import simulated
@@ -457,7 +301,7 @@ def netlist_test(family: tuple[str, ...], records: int, interrupts: int, seed: i
         )
         for what, test in tests.items():
             try:
-                with console.status(f"{name}: {what}"):
+                with spinner(f"{name}: {what}"):
                     text, count = test()
                 counted = "1 fault" if count == 1 else f"{count or 'no'} faults"
                 console.print(f"{name}: {text}: {counted}", highlight=False, soft_wrap=True)
@@ -471,7 +315,9 @@ def netlist_test(family: tuple[str, ...], records: int, interrupts: int, seed: i
         sys.exit(1)
 
 
-for _command in (*RTL_COMMANDS, *COSIM_COMMANDS, *FPGA_COMMANDS, *INTEGRATION_COMMANDS):
+for _command in (
+    *RTL_COMMANDS, *SCENARIO_COMMANDS, *COSIM_COMMANDS, *FPGA_COMMANDS, *INTEGRATION_COMMANDS,
+):
     main.add_command(_command)
 
 

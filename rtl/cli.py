@@ -1,23 +1,27 @@
 """Commands of `hic` that write the controller out, and what all commands share: options, and how they end."""
 
+import fcntl
 import os
 import sys
 import tempfile
 from collections.abc import Callable
+from errno import EACCES
+from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from .console import errors
 from .distribution import DISTRIBUTION
+from .files import write_whole
 from .parameters import OPTIONS, Parameters
 from .registers import WINDOW_BYTES
 
 __all__ = [
-    "ADDRESS", "BAD_INPUT", "BUS_NAMES", "COMMANDS", "OUTPUT_DIRECTORY", "OUTPUT_FILE", "parameters_of", "refuse",
-    "size_options", "sizes", "write", "write_folder",
+    "ADDRESS", "BAD_INPUT", "BUS_NAMES", "COMMANDS", "OUTPUT_DIRECTORY", "OUTPUT_FILE", "claim", "parameters_of",
+    "refuse", "size_options", "sizes", "write", "write_folder",
 ]
 
 BAD_INPUT = 2
@@ -89,21 +93,42 @@ def refuse(reason: object) -> NoReturn:
     sys.exit(BAD_INPUT)
 
 
+def claim(directory: Path, *, others: bool = False) -> Path:
+    """Makes a command's output folder, in which no other command works until this one ends, and returns it.
+
+    One that another command works in is refused; or, with ``others``, a folder beside it is taken: FOLDER-2, -3, ...
+    """
+    context = click.get_current_context()
+    for number in count(2):
+        place = directory if number == 2 else directory.with_name(f"{directory.name}-{number - 1}")
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            handle = os.open(place, os.O_RDONLY)
+            context.call_on_close(lambda handle=handle: os.close(handle))
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise PermissionError(EACCES, os.strerror(EACCES))
+        except OSError as error:
+            refuse(f"output must be a folder that can be made and written to, not {str(place)!r} ({error.strerror})")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not others:
+                refuse(
+                    f"output must be a folder in which no other hic works, not {str(place)!r}; wait until that has "
+                    "ended, or give another one with -o"
+                )
+        else:
+            break
+    return place
+
+
 def write(path: Path, text: str) -> None:
     """Writes a file whole or not at all; ``-`` is standard output."""
     if str(path) == "-":
         click.echo(text, nl=False)
         return
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w") as file:
-                file.write(text)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        write_whole(path, text)
     except OSError as error:
         refuse(f"output must be a file that can be written, not {str(path)!r} ({error.strerror})")
 
@@ -146,10 +171,9 @@ def generate(
     Example: hic generate --sources 64 --contexts 8 --harts 1 --bus axi4lite -o hic.v
     """
     parameters = parameters_of(sources, contexts, harts, priority_bits, synchronizer=not no_synchronizer)
-    console = Console(stderr=True)
     with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True,
-        disable=not console.is_terminal,
+        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=errors, transient=True,
+        disable=not errors.is_terminal,
     ) as bar:
         task = bar.add_task("loading")
         from .export.generate import generate as implementation

@@ -24,14 +24,22 @@ class WireEvent:
 
 @dataclass
 class Totals:
-    """The ledger's findings. ``merged``: events that were handled together with an earlier one of the same source
-    (PLIC).
+    """The ledger's findings. They add up, which is in `sw_model.account.sums`.
+
+    ``raised`` and ``unwanted`` count events. ``owed``, ``extra``, ``handled``, ``withdrawn``, ``waiting`` and ``lost``
+    count pairs of an event and a guest; ``merged``, ``empty`` and ``unfinished`` turn ``handled`` into handlers.
+    `sw_model.account.MEANINGS` says in words what each is.
     """
 
     raised: int = 0
+    unwanted: int = 0
+    owed: int = 0
+    extra: int = 0
     handled: int = 0
     merged: int = 0
-    unwanted: int = 0
+    empty: int = 0
+    unfinished: int = 0
+    withdrawn: int = 0
     waiting: int = 0
     lost: int = 0
     duplicated: int = 0
@@ -55,7 +63,7 @@ class Ledger:
         """Events handled, by source and context."""
         self._waiting: dict[int, list[WireEvent]] = defaultdict(list)
         self._held: dict[tuple[int, int], list[WireEvent]] = {}
-        self._injected: dict[tuple[int, int], list[WireEvent]] = {}
+        self._injected: dict[tuple[int, int], dict[WireEvent, None]] = {}  # in order, and quick to look into
         self._open: dict[int, list[WireEvent]] = defaultdict(list)
         self._asked: set[tuple[int, int]] = set()
         self._seen: set[int] = set()
@@ -75,7 +83,9 @@ class Ledger:
         self._asked.discard((source, context))
         settled = []
         for event in self._open[source]:
-            event.owed.discard(context)
+            if context in event.owed:
+                event.owed.discard(context)
+                self.totals.withdrawn += 1
             if not event.owed:
                 settled.append(event)
         self._close(source)
@@ -85,6 +95,7 @@ class Ledger:
         """A device wants attention; those of these contexts that ask for it now are owed its event."""
         event = WireEvent(source, time, {c for c in owed if (source, c) in self._asked and c not in self._excused})
         self.totals.raised += 1
+        self.totals.owed += len(event.owed)
         self.raised_of[source] += 1
         self._seen.add(source)
         self._waiting[source].append(event)
@@ -107,15 +118,14 @@ class Ledger:
     def injected(self, source: int, manager: int, context: int) -> None:
         """A manager that has claimed a source passes what it holds to a context."""
         events = self._held.get((source, manager), [])
-        bundle = self._injected.setdefault((source, context), [])
-        bundle.extend(each for each in events if each not in bundle)
+        self._injected.setdefault((source, context), {}).update(dict.fromkeys(events))
 
     def claimed_injection(self, source: int, context: int) -> None:
         """A context has claimed an injection."""
         events = self._injected.pop((source, context), None)
         if events is None:
             self._excess(source)
-        self._held[source, context] = [*self._held.get((source, context), []), *(events or [])]
+        self._held[source, context] = [*self._held.get((source, context), []), *(events or ())]
 
     def is_injected(self, source: int, context: int) -> bool:
         """True if an injection waits for a context."""
@@ -129,7 +139,7 @@ class Ledger:
         """A guest's handler starts."""
         if (source, context) not in self._asked:
             self.totals.misrouted += 1
-        self.totals.merged += max(0, len(self.holds(source, context)) - 1)
+        self.totals.unfinished += 1
 
     def spurious(self) -> None:
         """A context was interrupted and found nothing."""
@@ -141,15 +151,20 @@ class Ledger:
         Returns the events of the source that nobody is owed now.
         """
         events = self._open[source] if everything else self.holds(source, context)
-        settled = []
+        settled, new = [], 0
         for event in list(events):
             if context not in event.handled:
                 event.handled.add(context)
-                self.totals.handled += 1
-                self.handled_of[source, context] += 1
+                new += 1
+                self.totals.extra += context not in event.owed
             event.owed.discard(context)
             if not event.owed:
                 settled.append(event)
+        self.totals.handled += new
+        self.handled_of[source, context] += new
+        self.totals.merged += max(0, new - 1)
+        self.totals.empty += new == 0
+        self.totals.unfinished -= 1
         if everything:
             self._waiting[source] = [each for each in self._waiting[source] if each.owed]
         self._close(source)

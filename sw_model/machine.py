@@ -6,7 +6,8 @@ and dark cycles of the RTL delay software; docs/scenarios.md says what may diffe
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from .results import Delivery, Observer, Reason, RunResult, Step, StepKind
 from .scenario import Behaviour, ContextSpec, Policy, Scenario
 from .vmm import Vmm
 
-__all__ = ["Machine", "TouchedPort", "Wires", "run_scenario"]
+__all__ = ["Machine", "TouchedPort", "Wires", "run_at_once", "run_scenario"]
 
 _CLAIMS = MAP["CLAIM"].offsets
 _PULSE_CYCLES = 1
@@ -175,6 +176,9 @@ class Machine:
         self._priorities = {each.number: each.priority for each in scenario.sources}
         self._homes = {each.number: each.home for each in scenario.sources}
         self._specs = {each.name: each for each in scenario.contexts}
+        self._asks_of: dict[str, set[int]] = defaultdict(set)
+        for ask in scenario.asks:
+            self._asks_of[ask.guest].add(scenario.source(ask.source).number)
         self._harts_of = {each.context: self._find_harts(each) for each in scenario.contexts}
         self.harts = [Hart(self, index) for index in range(scenario.hart_count)]
         self._nodes: list[Vmm | Guest] = []
@@ -207,8 +211,8 @@ class Machine:
 
     def asked_below(self, spec: ContextSpec) -> set[int]:
         """The sources that a context or something below it ever asks for."""
-        names = {each.name for each in self.scenario.contexts[spec.context : spec.last + 1]}
-        return {self.scenario.source(each.source).number for each in self.scenario.asks if each.guest in names}
+        below = self.scenario.contexts[spec.context : spec.last + 1]
+        return {source for each in below for source in self._asks_of[each.name]}
 
     def askers(self, source: int) -> list[int]:
         """The guests to whom every VMM on the way has granted a source."""
@@ -305,16 +309,21 @@ class Machine:
         await self._boot()
         self._epoch = self.port.now
         end = self.cpu_cycles(scenario.length_ns)
-        slices = max(each.slice_ns for each in scenario.contexts) * len(scenario.contexts)
-        limit = 2 * end + self.cpu_cycles(20 * slices)
-        reported = -1
+        patience = self._patience()
+        limit = 2 * end + patience
+        reported, handled, since = -1, 0, 0
 
         def done() -> bool:
-            nonlocal reported
-            if progress is not None and (part := min(100, 100 * self.kernel.now // end)) != reported:
+            nonlocal reported, handled, since
+            now, totals = self.kernel.now, self.ledger.totals
+            if progress is not None and (part := min(100, 100 * now // max(1, end))) != reported:
                 reported = part
                 progress(part / 100, self.result.interrupts)
-            return self.kernel.now >= limit or (self.kernel.now >= end and not self.ledger.outstanding)
+            if now < end:
+                return False
+            if totals.handled != handled or since < end:
+                handled, since = totals.handled, now
+            return now >= limit or now - since >= patience or not self.ledger.outstanding
 
         for node in self._nodes[1:]:
             self.kernel.spawn(node.main())
@@ -343,6 +352,18 @@ class Machine:
         self.result.cpu_cycles = self.kernel.now
         self.result.controller_cycles = self.port.now - self._epoch
         return self.result
+
+    def _patience(self) -> int:
+        """CPU cycles within which something that is on its way is handled, if it ever is: three rounds of all
+        schedulers one after the other, and some of the longest exits. A service that a guest never completes keeps all
+        that wait for it, for good.
+        """
+        scenario = self.scenario
+        round_ns = sum(node.spec.slice_ns * len(node.children) for node in self._nodes if isinstance(node, Vmm))
+        deepest = max(each.level for each in scenario.contexts)
+        handlers = sum(each.handler_cycles for each in scenario.contexts)
+        slowest = 2 * self.costs.access_cycles(deepest) + 2 * self.stuck_cycles + handlers
+        return self.cpu_cycles(3 * round_ns) + 20 * slowest
 
     async def _boot(self) -> None:
         await self.port.reset()
@@ -430,7 +451,8 @@ async def run_scenario(
     observer : Observer, optional
         Called with each `Step`.
     progress : callable, optional
-        Called with the part done, 0 to 1, and the interrupts so far, when it has grown by one hundredth.
+        Called with the part of the devices' time that has passed, 0 to 1, and the interrupts so far, when it has grown
+        by one hundredth. From 1 on, what is on its way is awaited.
 
     Raises
     ------
@@ -446,3 +468,21 @@ async def run_scenario(
     if policy is not None:
         scenario = scenario.with_policy(policy)
     return await Machine(scenario, port, observer).run(progress)
+
+
+def run_at_once(run: Coroutine[Any, Any, RunResult]) -> RunResult:
+    """Carries out a run on a port that never waits, such as the golden model or a board, with no event loop: an
+    event loop would keep the first Ctrl-C until the run gives way, which it never does.
+
+    Raises
+    ------
+    RuntimeError
+        The port waits for something.
+    """
+    try:
+        run.send(None)
+    except StopIteration as end:
+        result: RunResult = end.value
+        return result
+    run.close()
+    raise RuntimeError("port must never wait for an event loop, as that of a simulation does")

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ["HIC_TRACEBACK"] = "1"  # a fault of a command itself is an exception, which fails the test
     gc.set_threshold(50_000, 20, 50)  # a quarter less time for a controller's elaboration
 
 

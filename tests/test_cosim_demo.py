@@ -6,26 +6,30 @@ import json
 import re
 from collections import Counter
 from dataclasses import replace
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from markupsafe import escape
+from matplotlib import rc_context
 from rich.console import Console
 
 from hic.cosim.demo import demo
 from hic.cosim.diagram import rows_of
 from hic.cosim.latency import latency_from_vcd
 from hic.cosim.measure import LegKind
-from hic.cosim.report import short, summarise, tables
-from hic.cosim.scenario import run_on_rtl
+from hic.cosim.report import STYLE, _modelled_figure, short, summarise, tables
+from hic.cosim.scenario import Outcome, run_on_rtl
 from hic.cosim.waves import Story, StoryStep, read_events
 from hic.rtl.timing import Limits
+from hic.sw_model.account import MEANINGS
 from hic.sw_model.comparison import differences
+from hic.sw_model.costs import validation
 from hic.sw_model.machine import run_scenario
 from hic.sw_model.reference import ReferencePort
+from hic.sw_model.results import Delivery, RunResult
 from hic.sw_model.results import Path as Route
-from hic.sw_model.results import RunResult
 from hic.sw_model.scenario import Scenario, load_scenario, packaged_scenarios
 
 FAULTS = ("lost", "duplicated", "misrouted", "spurious")
@@ -269,7 +273,43 @@ def test_short_numbers_keep_three_digits(number, text):
     assert short(number) == text
 
 
-@pytest.mark.check
+def test_counts_of_both_runs_add_up(summary):
+    for run in summary["runs"].values():
+        count = run["account"]
+        ends = sum(count[each] for each in ("handled", "withdrawn", "waiting", "lost"))
+        assert count["owed"] + count["extra"] == ends
+        assert run["interrupts"] == count["handled"] - count["merged"] + count["empty"] + count["unfinished"]
+        assert run["undelivered"] == []
+
+
+def test_report_says_what_its_figures_are(directory, summary):
+    page = " ".join((directory / "report.html").read_text().split())
+    assert "Devices run for 40.0 ms of modelled time; simulating it, and writing this page, took " in page
+    for name, meaning in MEANINGS.items():
+        figures = "".join(f"<td>{summary['runs'][key]['account'][name]:,}</td>" for key in POLICIES)
+        assert f'<td class="l">{name}</td>{figures} <td class="l">{escape(meaning)}</td>' in page
+    cost = '<td class="l">trap</td><td>1,575</td><td class="l">CPU cycles</td> <td class="l">DVH: Hypercall, VM</td>'
+    assert cost in page
+    for row in (each for each in validation() if each.platform == summary["platform"]):
+        assert f"<td>{row.published:,}</td> <td>{row.modelled:,}</td><td>{100 * row.error:+.1f} %</td>" in page
+
+
+def test_names_in_pictures_are_no_formulas_and_ticks_need_none():
+    """Names such as ``$x$`` are shown as they are; so would be a formula that a tick is labelled with."""
+    name = r"$\nonsense{$"
+    result = RunResult("s", "hybrid", "p", 1, {1: name}, {0: "L0", 2: name}, 1)
+    result.deliveries += [Delivery(raised + 10**size, 1, 2, Route.DIRECT, raised) for raised, size in ((0, 2), (5, 7))]
+    outcome = Outcome(result, (), (), {}, {}, 0, 0, Path())
+    with rc_context(STYLE):
+        picture = _modelled_figure({"hybrid": outcome, "trap_and_emulate": outcome})
+        picture.savefig(BytesIO(), format="svg")
+    axes = picture.axes[0]
+    assert axes.get_title(loc="left") == f"{name} to {name}"
+    labels = [each.get_text() for each in axes.get_xticklabels(which="both")]
+    assert {"1k", "1M"} <= set(labels)
+    assert not [each for each in labels if "$" in each]
+
+
 def test_tables_fit_into_80_columns(summary):
     """The demo's own names are whole; with numbers as large as they get and longer names, nothing is cut off."""
     console = Console(width=80, file=StringIO(), color_system=None)

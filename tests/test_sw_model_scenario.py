@@ -1,5 +1,7 @@
 """Scenario files: what ships is right, everything wrong is found at once, each fault at its line."""
 
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -92,7 +94,7 @@ name = "empty"
 name = "a"
 parent = "L9"
 asks = ["dsik"]
-hart = 3
+hart = 64
 [[guest]]
 name = "a"
 [[source]]
@@ -165,8 +167,8 @@ def test_all_faults_are_listed_with_their_lines_wrong() -> None:
         (
             'kind = "level"\nmean_us = 5',
             'kind = "burst"\nperiod_us = 5\ncount = 3\ngap_us = 2',
-            "[[device]]",
-            "period_ns must be at least count x gap_ns (6000), not 5000",
+            "period_us = 5",
+            "must be at least count x gap_us (6), not 5",
         ),
         (
             'kind = "level"\nmean_us = 5',
@@ -187,6 +189,112 @@ def test_fault_wrong(old: str, new: str, place: str, message: str) -> None:
     text = GOOD.replace(old, new, 1)
     found = [(text.splitlines()[line - 1], said) for line, _, said in faults(text)]
     assert any(line == place and said.startswith(message) for line, said in found), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "message"),
+    [
+        ("number = 7", "number = 0", "number = 0", "must be an integer from 1 to 1023, not 0"),
+        ('"level-low"', '"low"', 'trigger = "low"', "must be one of message, "),
+        ('name = "disk"', "name = 5", "name = 5", "must be a non-empty string, not 5"),
+        ("[[source]]", "[[sauce]]", None, "there must be at least one [[source]], not none"),
+        ("[[guest]]", "[[gust]]", None, "there must be at least one [[guest]], not none"),
+        ("harts = 2", "harts = 0", "harts = 0", "must be an integer from 1 to 64, not 0"),
+        ('parent = "L1"', 'parent = "L2"', 'parent = "L2"', "must be a VMM (L0, L1), not 'L2'"),
+        ('name = "plain"', 'name = ""', 'name = ""', "must be a non-empty string, not ''"),
+        ('name = "L1"', 'name = "a\\u001bb"', 'name = "a\\u001bb"', "must be a string of printable characters, "),
+        ("mean_us = 5", "mean_us = inf", "mean_us = inf", "must be a number of at most 1,000,000,000,000, not inf"),
+        ("mean_us = 5", "mean_us = nan", "mean_us = nan", "must be a number above 0, not nan"),
+        ("mean_us = 5", "mean_us = 1e300", "mean_us = 1e300", "must be a number of at most 1,000,000,000,000, not 1"),
+        ("mean_us = 5", "mean_us = 1e-7", "mean_us = 1e-7", "must be at least 0.001, a nanosecond, not 1e-07"),
+        ("slice_us = 2.5", "slice_us = 1e-9", "slice_us = 1e-9", "must be at least 0.001, a nanosecond, not 1e-09"),
+        ("harts = 2", "harts = 2\ncpu_mhz = 1e-9", "cpu_mhz = 1e-9", "must be a number of at least 0.001, not 1e-09"),
+        ("harts = 2", "harts = 2\ncpu_mhz = 1e7", "cpu_mhz = 1e7", "must be a number of at most 1,000,000, not "),
+        (
+            'kind = "level"\nmean_us = 5', 'kind = "periodic"\nperiod_us = 5\njitter_us = 6', "jitter_us = 6",
+            "must be less than period_us (5), not 6",
+        ),
+        ("number = 7", f"number = 0x{'f' * 5000}", f"number = 0x{'f' * 5000}", "must be an integer from 1 to 1023, "),
+        ("number = 7", f"number = {'9' * 5000}", f"number = {'9' * 5000}", "must be TOML: "),
+    ],
+)
+def test_one_wrong_value_is_one_fault_wrong(old: str, new: str, place: str | None, message: str) -> None:
+    text = GOOD.replace(old, new, -1 if new.startswith("[[") else 1)
+    assert text != GOOD
+    found = faults(text)
+    if new.startswith("[["):  # a key that does not exist is a fault of its own
+        found = [each for each in found if new.strip("[]") not in each[1]]
+    if new.startswith('name = "a'):  # a name that is not the one that others refer to
+        found = [each for each in found if each[1] != "guest[2].parent"]
+    ((line, _, said),) = found
+    assert said.startswith(message)
+    assert place is None or text.splitlines()[line - 1] == place
+
+
+def test_until_for_ever_is_the_default() -> None:
+    assert parse_scenario(GOOD.replace("until_us = 20", "until_us = inf")) == parse_scenario(
+        GOOD.replace("until_us = 20\n", "")
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\xff\xfe" + GOOD.encode("utf-16-le"), r"x.toml:1: file: must be UTF-8, not UTF-16; convert it with"),
+        (b"\xff\xfe\0\0" + GOOD.encode("utf-32-le"), r"x.toml:1: file: must be UTF-8, not UTF-32; convert it with"),
+        (GOOD.replace("plain", "pl\xe4in").encode("latin-1"), r"x.toml:10: file: must be UTF-8, not byte 0xe4; if"),
+        (b"x = " + 5000 * b"[" + 5000 * b"]", r"x.toml:1: file: must be TOML of at most a hundred arrays or tables"),
+    ],
+)
+def test_file_that_is_no_text_wrong(data: bytes, message: str, tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_bytes(data)
+    with pytest.raises(ScenarioError, match=message):
+        load_scenario(tmp_path / "x.toml")
+
+
+def test_file_without_end_wrong() -> None:
+    with pytest.raises(ScenarioError, match="zero:1: file: must be at most 16 MB, not more"):
+        load_scenario("/dev/zero")
+
+
+def test_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert load_scenario(tmp_path / "x.toml") == parse_scenario(GOOD)
+
+
+def test_folder_wrong(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(GOOD)
+    with pytest.raises(ScenarioError, match=r"must be a scenario file, not a folder; it has a\.toml"):
+        load_scenario(tmp_path)
+
+
+def test_depth_wrong() -> None:
+    chain = "".join(f'[[vmm]]\nname = "V{i}"\nparent = "{f"V{i - 1}" if i else "L0"}"\n' for i in range(32))
+    text = f'{GOOD}{chain}[[guest]]\nname = "deep"\nparent = "V31"\n'
+    assert faults(text) == [(1, "file", "there must be at most 32 levels below L0, not 33")]
+
+
+def much(part: str, count: int) -> str:
+    return GOOD + "".join(part.format(i=i) for i in range(count))
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        '[[guest]]\nname = "g{i}"\nasks = ["disk"]\n', '[[vmm]]\nname = "v{i}"\n', '[[ask]]\nguest = "x{i}"\n',
+        '[[source]]\nname = "s{i}"\nnumber = {i}\ntrigger = "edge-rising"\n', "# a comment\n",
+        '[[device]]\nsource = "x{i}"\nkind = "poisson"\nmean_us = 5\n',
+    ],
+)
+def test_time_grows_with_the_file_alone(part: str) -> None:
+    """Eight times the file takes less than 24 times as long; a step that is quadratic takes 64 times as long."""
+    seconds = []
+    for count in (500, 4000):
+        begin = time.process_time()
+        with suppress(ScenarioError):
+            parse_scenario(much(part, count))
+        seconds.append(time.process_time() - begin)
+    assert seconds[1] < 24 * max(seconds[0], 0.02)
 
 
 def test_nothing_in_the_file_wrong() -> None:
