@@ -1,31 +1,38 @@
-"""Pin-to-line latency: from the pins while a simulation runs, or from a waveform alone, by the same rule.
+"""Pin-to-line latency: from the pins while a simulation runs, or from a waveform alone (`cosim.waveform`), by one rule.
 
-A leg begins with the change of a wire that makes an event (the observation port says which do) and ends in the first
-cycle in which a line shows the source. Its length is the number of clock edges between the two: with the line free
-and no write on its way, ``Parameters.pin_to_line_cycles`` (rule ``bounded_latency``). A leg is *prompt* if that was so:
-from the event on the line was low, and in the cycles before no access and no acknowledge took effect. All others waited
-for software.
+A leg begins with the change of a wire that makes an event (the observation port says which do), or, if no wire changed,
+with the event itself: a message, or a level that is found active again. It ends in the first cycle in which a line
+shows the source. Its length is the number of clock edges between the two. With the line free and no write on its way it
+is ``Parameters.pin_to_line_cycles``, without the synchroniser if no wire changed (rule ``bounded_latency``). A leg of
+that length is on time, whatever was before; of a longer one the report has the reason.
 """
 
-from bisect import bisect_left, bisect_right
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.table import Table
-from vcdvcd import VCDVCD
 
 from hic.rtl.interfaces import Operation
 from hic.rtl.parameters import SYNCHRONIZER_CYCLES, Cause, Parameters
 from hic.rtl.registers import MAP
 from hic.rtl.timing import Limits
 
-__all__ = ["LatencyError", "LatencyMonitor", "LatencyReport", "PinToLine", "Pins", "latency_from_vcd"]
+__all__ = ["UNEXPLAINED", "LatencyMonitor", "LatencyReport", "PinToLine", "Pins", "disturbance"]
 
 _CLAIMS = MAP["CLAIM"].offsets
+_LARGEST = Parameters(source_count=1023, context_count=256, hart_count=64)
+_QUIET = (Operation.NONE, Operation.READ, Operation.DOORBELL, Operation.STUCK)
+
+UNEXPLAINED = "nothing that can be seen explains it (rule bounded_latency)"
+"""The reason of a leg that should have been on time."""
+
+_FOLLOWS_CYCLES = 2
+"""An access or acknowledge this soon after the end of what a line showed is part of that end."""
+
+_SHOWN_LEGS = 20
 
 
 def _quiet_cycles(context_bits: int) -> int:
@@ -33,15 +40,13 @@ def _quiet_cycles(context_bits: int) -> int:
     return Limits(Parameters(context_count=1 << context_bits)).switch_traps_hostile
 
 
-class LatencyError(Exception):
-    """The waveform cannot be measured."""
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class PinToLine:
     """One leg: ``begin`` is the first cycle of the wire's new level, ``end`` the first with the source on the line.
 
-    Cycles are counted from the end of reset.
+    Cycles are counted from the end of the first reset. ``cause`` is ``wire``, ``message`` or ``level``, one that was
+    found active with no change of the wire. ``reason`` says why it is late, and is None for one that is on time.
+    ``undisturbed`` legs had the line free and no access on its way, so that each must be on time.
     """
 
     begin: int
@@ -49,62 +54,116 @@ class PinToLine:
     source: int
     hart: int
     line: str
-    prompt: bool
+    cause: str
+    undisturbed: bool
+    reason: str | None
 
     @property
     def cycles(self) -> int:
         """Clock edges between the two."""
         return self.end - self.begin
 
+    @property
+    def prompt(self) -> bool:
+        """The leg is on time."""
+        return self.reason is None
+
 
 @dataclass(frozen=True, slots=True)
 class Pins:
     """The signals that the rule looks at in one cycle. Bit s of ``wires`` and ``accepted`` is source s.
 
-    ``lines`` has the valid lines, each as (hart, "direct" or "trap"), with the source of the event; 0 for what is no
-    event of a source.
+    ``disturbed`` names the access or acknowledge that took effect (see `disturbance`); it is empty if there was none.
+    ``message`` is the source of which a message was sent, or 0. ``lines`` has the valid lines, each as (hart, "direct"
+    or "trap"), with the source of the event; 0 for what is no event of a source.
     """
 
     cycle: int
     wires: int
     accepted: int
-    disturbed: bool
+    disturbed: str
     lines: dict[tuple[int, str], int]
+    message: int = 0
 
 
 @dataclass
 class LatencyReport:
-    """Legs, and what they say."""
+    """Legs, and what they say. ``unseen`` has the events that no line ever showed, as (begin, source).
 
+    ``expected`` is the length of a leg from a wire, on time. ``remarks`` are for whoever reads the figures.
+    """
+
+    expected: int = 0
     legs: list[PinToLine] = field(default_factory=list)
+    unseen: list[tuple[int, int]] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def summary(self) -> list[dict[str, Any]]:
-        """Per source and line: how many, and the prompt ones' cycles."""
-        groups: dict[tuple[int, str], list[PinToLine]] = defaultdict(list)
+        """Per source, line and cause: how many, how many on time, and the cycles of all."""
+        groups: dict[tuple[int, str, str], list[PinToLine]] = defaultdict(list)
         for leg in self.legs:
-            groups[(leg.source, leg.line)].append(leg)
+            groups[(leg.source, leg.line, leg.cause)].append(leg)
         rows = []
-        for (source, line), legs in sorted(groups.items()):
-            prompt = [leg.cycles for leg in legs if leg.prompt]
-            row: dict[str, Any] = {"source": source, "line": line, "count": len(legs), "prompt": len(prompt)}
+        for (source, line, cause), legs in sorted(groups.items()):
+            cycles = [leg.cycles for leg in legs]
+            on_time = sum(leg.prompt for leg in legs)
+            row: dict[str, Any] = {
+                "source": source, "line": line, "cause": cause, "count": len(legs), "prompt": on_time,
+            }
             for name, percentile in (("p50", 50), ("p99", 99), ("max", 100)):
-                row[name] = int(np.percentile(prompt, percentile, method="higher")) if prompt else None
+                row[name] = int(np.percentile(cycles, percentile, method="higher"))
             rows.append(row)
         return rows
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: the summary, and each leg."""
-        names = ("source", "line", "hart", "begin", "end", "cycles", "prompt")
-        return {"summary": self.summary(), "legs": [{n: getattr(leg, n) for n in names} for leg in self.legs]}
+        names = ("source", "line", "hart", "cause", "begin", "end", "cycles", "prompt", "undisturbed", "reason")
+        return {
+            "expected": self.expected,
+            "summary": self.summary(),
+            "legs": [{n: getattr(leg, n) for n in names} for leg in self.legs],
+            "unseen": [{"source": source, "begin": begin} for begin, source in self.unseen],
+            "remarks": self.remarks,
+        }
 
-    def table(self) -> Table:
-        """For the terminal."""
-        table = Table(title="Pin to line, in clock edges (prompt: line free, no access on its way)")
-        for heading in ("source", "line", "events", "prompt", "p50", "p99", "max"):
-            table.add_column(heading, justify="left" if heading == "line" else "right")
+    def tables(self) -> list[Table]:
+        """For the terminal: all, and those that are late, with their reasons."""
+        table = Table(title=f"To the line, in clock edges ({self.expected} from a wire, on time)")
+        for heading in ("source", "line", "by", "events", "on time", "p50", "p99", "max"):
+            table.add_column(heading, justify="left" if heading in ("line", "by") else "right")
         for row in self.summary():
-            table.add_row(*("-" if value is None else str(value) for value in row.values()))
-        return table
+            table.add_row(*map(str, row.values()))
+        late = [leg for leg in self.legs if not leg.prompt]
+        if not late:
+            return [table]
+        reasons = Table(title="Late, the latest first" if len(late) <= _SHOWN_LEGS else
+                        f"The latest {_SHOWN_LEGS} of {len(late)} that are late; --json has all")
+        for heading in ("source", "line", "cycle", "cycles", "reason"):
+            reasons.add_column(heading, justify="left" if heading in ("line", "reason") else "right", overflow="fold")
+        for leg in sorted(late, key=lambda leg: -leg.cycles)[:_SHOWN_LEGS]:
+            reasons.add_row(*map(str, (leg.source, f"{leg.line}{leg.hart}", leg.begin, leg.cycles, leg.reason)))
+        return [table, reasons]
+
+    def notes(self) -> list[str]:
+        """The remarks, and what the tables do not show."""
+        found = list(self.remarks)
+        if not self.legs:
+            found.append("No line shows an event of a source, so there is nothing to measure.")
+        if self.unseen:
+            sources = ", ".join(f"{source} ({count})" for source, count in sorted(
+                Counter(source for _, source in self.unseen).items()
+            ))
+            found.append(
+                f"Events that no line showed (disabled, masked, or claimed over the bus before), by source: {sources}."
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    begin: int
+    accepted: int
+    cause: str
 
 
 class LatencyMonitor:
@@ -121,13 +180,22 @@ class LatencyMonitor:
     def __init__(self, synchronizer: bool, context_bits: int) -> None:
         self._delay = SYNCHRONIZER_CYCLES if synchronizer else 0
         self._quiet_cycles = _quiet_cycles(context_bits)
-        self.report = LatencyReport()
+        self.report = LatencyReport(Parameters(synchronizer=synchronizer).pin_to_line_cycles)
+        self.reset()
+
+    def reset(self) -> None:
+        """The controller is reset: events that wait are gone."""
         self._wires = 0
         self._changed: dict[int, deque[int]] = defaultdict(lambda: deque(maxlen=SYNCHRONIZER_CYCLES + 1))
-        self._waiting: dict[int, tuple[int, int]] = {}
+        self._waiting: dict[int, _Waiting] = {}
         self._lines: dict[tuple[int, str], int] = {}
-        self._low_since: dict[tuple[int, str], int] = {}
+        self._last: dict[tuple[int, str], tuple[int, int]] = {}
         self._disturbed_at = -self._quiet_cycles
+        self._disturbed_by = ""
+
+    def begin_inside(self) -> None:
+        """Cycle 0 is in the middle of a run: an access that nobody saw may have been made just before it."""
+        self._disturbed_at, self._disturbed_by = 0, "begin of the recording"
 
     def look(self, pins: Pins) -> None:
         """Takes the next cycle."""
@@ -135,22 +203,45 @@ class LatencyMonitor:
         for source in _bits(pins.wires ^ self._wires):
             self._changed[source].append(cycle)
         self._wires = pins.wires
+        for line, shown in self._lines.items():
+            if pins.lines.get(line) != shown:
+                self._last[line] = (cycle - 1, shown)
         for line, shown in pins.lines.items():
             if shown and self._lines.get(line, 0) != shown and shown in self._waiting:
-                begin, accepted = self._waiting.pop(shown)
-                was_low = line not in self._lines and self._low_since.get(line, 0) <= accepted + 1
-                quiet = cycle - self._disturbed_at > self._quiet_cycles
-                self.report.legs.append(PinToLine(begin, cycle, shown, *line, was_low and quiet))
-        for line in self._lines.keys() - pins.lines.keys():
-            self._low_since[line] = cycle
+                self.report.legs.append(self._leg(self._waiting.pop(shown), cycle, shown, line))
         self._lines = dict(pins.lines)
         for source in _bits(pins.accepted):
+            if source in self._waiting:  # the one before was claimed over the bus, unseen
+                self.report.unseen.append((self._waiting[source].begin, source))
             if cycle - self._delay in self._changed[source]:
-                self._waiting[source] = (cycle - self._delay, cycle)
+                self._waiting[source] = _Waiting(cycle - self._delay, cycle, "wire")
             else:
-                self._waiting.pop(source, None)
+                self._waiting[source] = _Waiting(cycle, cycle, "message" if source == pins.message else "level")
         if pins.disturbed:
-            self._disturbed_at = cycle
+            self._disturbed_at, self._disturbed_by = cycle, pins.disturbed
+
+    def finish(self) -> LatencyReport:
+        """Ends the measurement. Events that still wait are those that no line showed."""
+        self.report.unseen += sorted((each.begin, source) for source, each in self._waiting.items())
+        self._waiting = {}
+        return self.report
+
+    def _leg(self, waited: _Waiting, cycle: int, source: int, line: tuple[int, str]) -> PinToLine:
+        ended, shown = self._last.get(line, (-1, 0))
+        was_busy = ended > waited.accepted
+        is_disturbed = cycle - self._disturbed_at <= self._quiet_cycles
+        on_time = self.report.expected - (0 if waited.cause == "wire" else self._delay)
+        reason = None
+        if cycle - waited.begin > on_time:
+            if was_busy and (not is_disturbed or self._disturbed_at <= ended + _FOLLOWS_CYCLES):
+                what = f"source {shown}" if shown else "another event"
+                reason = f"the line showed {what} until cycle {ended}"
+            elif is_disturbed:
+                reason = f"{self._disturbed_by} in cycle {self._disturbed_at}"
+            else:
+                reason = UNEXPLAINED
+        undisturbed = not was_busy and not is_disturbed
+        return PinToLine(waited.begin, cycle, source, *line, waited.cause, undisturbed, reason)
 
     def __call__(self, sample: Any) -> bool:
         """A listener of ``Monitor``. Never keeps it awake."""
@@ -161,16 +252,48 @@ class LatencyMonitor:
         for hart, trap in enumerate(sample.traps):
             if trap.valid:
                 lines[(hart, "trap")] = trap.source if trap.cause is Cause.INTERRUPT else 0
-        disturbed = _is_disturbance(sample.operation, sample.acknowledged, sample.value)
-        self.look(Pins(sample.cycle, sample.wires, sample.accepted, disturbed, lines))
+        operation = Operation(sample.operation)
+        disturbed = disturbance(operation, sample.acknowledged, sample.source, sample.context, sample.value)
+        message = sample.source if operation is Operation.MESSAGE else 0
+        self.look(Pins(sample.cycle, sample.wires, sample.accepted, disturbed, lines, message))
         return False
 
 
-def _is_disturbance(operation: int | Operation, acknowledged: int, value: int) -> bool:
-    """True if a record may keep lines low. Of reads only claims do, also those that find nothing."""
-    quiet = (Operation.NONE, Operation.READ, Operation.DOORBELL, Operation.STUCK)
-    is_claim = Operation(operation) is Operation.READ and value in _CLAIMS
-    return bool(acknowledged) or is_claim or Operation(operation) not in quiet
+def disturbance(operation: Operation, acknowledged: int, source: int, context: int, value: int) -> str:
+    """Names the record that may keep lines low, empty if there is none. Of reads only claims do, also of nothing.
+
+    Parameters
+    ----------
+    operation, source, context, value
+        As at the observation port (`rtl.interfaces.Operation`).
+    acknowledged : int
+        Bit h: hart h.
+    """
+    match operation:
+        case Operation.CLAIM:
+            return f"claim of source {source} by context {context}"
+        case Operation.COMPLETE:
+            return f"completion of source {source} by context {context}"
+        case Operation.FORCE:
+            return f"forced completion of source {source}"
+        case Operation.INJECT:
+            return f"injection of source {source} into context {context}"
+        case Operation.MESSAGE:
+            return f"message of source {source}"
+        case Operation.WRITE:
+            return f"write of {_register(value)} in window {context}"
+        case Operation.REFUSE:
+            return f"refused access to {_register(value)} in window {context}"
+        case Operation.READ if value in _CLAIMS:
+            return f"claim of nothing in window {context}"
+    if acknowledged:
+        return f"acknowledge of hart {', '.join(map(str, _bits(acknowledged)))}"
+    return "" if operation in _QUIET else operation.name.lower()
+
+
+def _register(offset: int) -> str:
+    location = MAP.locate(offset, _LARGEST)
+    return f"offset {offset:#x}" if location is None else location.register.name
 
 
 def _bits(mask: int) -> Iterator[int]:
@@ -178,136 +301,3 @@ def _bits(mask: int) -> Iterator[int]:
         low = mask & -mask
         yield low.bit_length() - 1
         mask ^= low
-
-
-class _Trace:
-    """A signal of a waveform: its value at any time."""
-
-    def __init__(self, changes: list[tuple[int, str]]) -> None:
-        self.times = [time for time, _ in changes]
-        self._values = [int(value, 2) if set(value) <= {"0", "1"} else 0 for _, value in changes]
-
-    def at(self, time: int) -> int:
-        """The value just before a time."""
-        index = bisect_left(self.times, time) - 1
-        return self._values[index] if index >= 0 else 0
-
-    def rises(self) -> list[int]:
-        """When it becomes 1."""
-        before = [0, *self._values[:-1]]
-        steps = zip(self.times, before, self._values, strict=True)
-        return [time for time, then, now in steps if now and not then]
-
-
-_OBSERVED = ("accepted", "acknowledged", "operation", "value")
-
-
-def latency_from_vcd(path: Path) -> LatencyReport:
-    """Measures a waveform of the generated Verilog, by whatever simulator and wherever in the hierarchy.
-
-    The controller is found by the names of its ports. The cause of events is read from the observation port, or, if the
-    Verilog was generated without, from the signals inside that would drive it.
-
-    Raises
-    ------
-    LatencyError
-        It is no VCD, or holds no controller, or more than one, or not the signals that are needed.
-    """
-    try:
-        names = VCDVCD(str(path), only_sigs=True).signals
-    except Exception as error:
-        raise LatencyError(f"{path} must be a VCD file: {error}") from error
-    by_scope: dict[str, dict[str, str]] = defaultdict(dict)
-    for name in names:
-        scope, _, leaf = name.rpartition(".")
-        by_scope[scope][leaf.partition("[")[0].strip()] = name
-    needed = {"clk", "rst", "irq", "direct0_valid", "direct0_source", "trap0_valid", "trap0_cause", "trap0_source"}
-    scopes = [scope for scope, signals in by_scope.items() if needed <= signals.keys()]
-    # A simulator may show the top module's ports a second time, in a scope around it.
-    scopes = [s for s in scopes if not any(o.startswith(f"{s}.") or (o != s and _is_alias(s, o)) for o in scopes)]
-    if len(scopes) != 1:
-        found = f"{len(scopes)}: {', '.join(scopes)}" if scopes else "none"
-        what = "one controller (a scope with the ports irq, direct0_valid, ...)"
-        raise LatencyError(f"{path} must hold {what}, not {found}")
-    return _measure(path, by_scope, scopes[0])
-
-
-def _is_alias(scope: str, other: str) -> bool:
-    """True if a scope is the simulator's own root, beside the module that it shows again."""
-    return "." not in scope and scope.startswith("$")
-
-
-def _measure(path: Path, by_scope: dict[str, dict[str, str]], scope: str) -> LatencyReport:
-    ports = by_scope[scope]
-    harts = [h for h in range(64) if f"direct{h}_valid" in ports]
-    lines = {
-        (h, kind): [ports[f"{kind}{h}_{name}"] for name in ("valid", "source", extra)]
-        for h in harts
-        for kind, extra in (("direct", "injected"), ("trap", "cause"))
-    }
-    observed = _observed(path, by_scope, scope)
-    wanted = {ports["clk"], ports["rst"], ports["irq"], *observed}
-    wanted |= {name for group in lines.values() for name in group} | {ports["direct0_context"]}
-    waves = VCDVCD(str(path), signals=sorted(wanted))
-    trace = {name: _Trace(waves[name].tv) for name in wanted}
-
-    clock, reset, wires = (trace[ports[name]] for name in ("clk", "rst", "irq"))
-    edges = clock.rises()
-    ends = [time for time in reset.times if not reset.at(time + 1)]
-    start = bisect_left(edges, ends[-1]) if ends else 0
-    interesting = sorted({time for name, signal in trace.items() if signal is not clock for time in signal.times})
-    accepted, acknowledged, operation, value = (trace[name] for name in observed)
-
-    pins: dict[int, Pins] = {}
-    for cycle in _cycles(edges, start, interesting):
-        end = edges[start + cycle + 1]
-        if reset.at(end):
-            continue
-        shown: dict[tuple[int, str], int] = {}
-        for (hart, kind), group in lines.items():
-            valid, source, extra = (trace[name] for name in group)
-            if valid.at(end):
-                is_event = extra.at(end) == Cause.INTERRUPT if kind == "trap" else not extra.at(end)
-                shown[(hart, kind)] = source.at(end) if is_event else 0
-        disturbed = _is_disturbance(operation.at(end), acknowledged.at(end), value.at(end))
-        pins[cycle] = Pins(cycle, wires.at(end) << 1, accepted.at(end), disturbed, shown)
-    monitor = LatencyMonitor(_has_synchronizer(pins), int(waves[ports["direct0_context"]].size))
-    for each in pins.values():
-        monitor.look(each)
-    return monitor.report
-
-
-def _has_synchronizer(pins: dict[int, Pins]) -> bool:
-    """True if most events come two cycles after a change of their wire, False if most come with it."""
-    votes = 0
-    changed: dict[int, int] = {}
-    before = 0
-    for cycle, each in pins.items():
-        changed[cycle], before = each.wires ^ before, each.wires
-        with_it = each.accepted & changed[cycle]
-        after_it = each.accepted & changed.get(cycle - SYNCHRONIZER_CYCLES, 0)
-        votes += after_it.bit_count() - with_it.bit_count()
-    return votes > 0
-
-
-def _observed(path: Path, by_scope: dict[str, dict[str, str]], scope: str) -> list[str]:
-    """The observation port's signals, at the controller's ports or inside."""
-    for candidate, prefix in ((scope, "trace_"), *((s, "trace__") for s in by_scope if s.startswith(f"{scope}."))):
-        signals = by_scope[candidate]
-        if all(prefix + name in signals for name in _OBSERVED):
-            return [signals[prefix + name] for name in _OBSERVED]
-    raise LatencyError(
-        f"{path} must hold the controller's observation port (trace_accepted, ...) or what is inside the controller; "
-        "generate the Verilog with its observation port, or record all levels of the hierarchy"
-    )
-
-
-def _cycles(edges: list[int], start: int, times: Iterable[int]) -> Iterator[int]:
-    """The cycles in which something changes, and the one after each."""
-    last = -1
-    for time in times:
-        first = bisect_right(edges, time) - 1 - start
-        for cycle in (first, first + 1):
-            if cycle > last and cycle >= 0 and start + cycle + 1 < len(edges):
-                yield cycle
-                last = cycle

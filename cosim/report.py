@@ -32,7 +32,7 @@ from .measure import LegKind
 from .scenario import Outcome, leg_summary
 from .waves import Event, Story
 
-__all__ = ["POLICIES", "STYLE", "figures", "page", "short", "summarise", "tables", "write_latencies"]
+__all__ = ["POLICIES", "STYLE", "figures", "page", "replayed", "short", "summarise", "tables", "write_latencies"]
 
 POLICIES = {"hybrid": "hybrid", "trap_and_emulate": "trap and emulate"}
 """Keys of the two runs, and what they are called."""
@@ -89,6 +89,7 @@ def summarise(scenario: Scenario, outcomes: Outcomes, *, model_agrees: bool, wal
         "length_ms": scenario.length_ns / 1e6,
         "cpu_hz": scenario.cpu_hz,
         "controller_hz": scenario.controller_hz,
+        "traces": [dict(each) for each in scenario.traces],
         "runs": {key: _run_summary(scenario, each) for key, each in outcomes.items()},
     }
 
@@ -400,6 +401,14 @@ def _cost(platform: Platform, name: str) -> dict[str, str]:
     }
 
 
+def replayed(traces: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The sentences of the page on the traces that were replayed: each with all that its figures lack."""
+    return [
+        " ".join((f"Replayed from {each['trace']}; interrupts in it: {each['interrupts']:,}.", *each["remarks"]))
+        for each in traces
+    ]
+
+
 def page(
     summary: Mapping[str, Any], scenario: Scenario, pictures: Mapping[str, Figure], stories: Sequence[Story]
 ) -> str:
@@ -411,6 +420,7 @@ def page(
     return environment.get_template("report.html").render(
         summary=summary,
         scenario=scenario,
+        replayed=replayed(summary["traces"]),
         policies=POLICIES,
         stories=stories,
         svg={name: _svg(figure, name) for name, figure in pictures.items()},

@@ -214,6 +214,9 @@ def _show_run(scenario: "Scenario", result: "RunResult") -> None:
         f"{result.interrupts} interrupts, seed {result.seed}: {totals.lost} lost, {totals.duplicated} duplicated, "
         f"{totals.misrouted} misrouted, {totals.spurious} spurious"
     )
+    for trace in result.traces:
+        for remark in trace["remarks"]:
+            console.print(f"{trace['trace']}: {remark}", highlight=False, soft_wrap=True)
 
 
 def _show_rtl(data: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from hic.cosim.cli import COMMANDS as COSIM_COMMANDS
 from hic.cosim.ending import Commands
+from hic.cosim.recorded_cli import COMMANDS as RECORDED_COMMANDS
 from hic.cosim.scenario_cli import COMMANDS as SCENARIO_COMMANDS
 from hic.fpga.cli import COMMANDS as FPGA_COMMANDS
 from hic.fpga.cli import fpga as fpga_group
@@ -101,27 +102,6 @@ def info() -> None:
     show(table, fold=True)
     if not complete:
         sys.exit(1)
-
-
-@main.command()
-@click.argument("waves", metavar="WAVES.vcd", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def latency(waves: Path, as_json: bool) -> None:
-    """Measure latencies from a waveform alone: any VCD with the generated Verilog somewhere in it.
-
-    \b
-    Example: hic latency build/demo/waves.vcd
-    """
-    from hic.cosim.latency import LatencyError, latency_from_vcd
-
-    try:
-        report = latency_from_vcd(waves)
-    except LatencyError as error:
-        refuse(error)
-    if as_json:
-        click.echo(json.dumps(report.to_dict(), indent=2))
-    else:
-        show(report.table())
 
 
 @main.command()
@@ -316,7 +296,7 @@ def netlist_test(family: tuple[str, ...], records: int, interrupts: int, seed: i
 
 
 for _command in (
-    *RTL_COMMANDS, *SCENARIO_COMMANDS, *COSIM_COMMANDS, *FPGA_COMMANDS, *INTEGRATION_COMMANDS,
+    *RTL_COMMANDS, *SCENARIO_COMMANDS, *RECORDED_COMMANDS, *COSIM_COMMANDS, *FPGA_COMMANDS, *INTEGRATION_COMMANDS,
 ):
     main.add_command(_command)
 

@@ -170,6 +170,7 @@ class Machine:
             source_names={each.number: each.name for each in scenario.sources},
             context_names={each.context: each.name for each in scenario.contexts},
             levels=1 + max(each.level for each in scenario.contexts if each.is_vmm),
+            traces=scenario.traces,
         )
         self._observer = observer
         self._epoch = 0

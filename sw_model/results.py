@@ -3,7 +3,7 @@ as JSON.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -120,7 +120,7 @@ class RunResult:
     ``exits`` counts entries of the VMMs of each level by reason. ``missed`` counts acknowledges of a line that went low
     in the same cycle. ``raised_of`` and ``handled_of`` count events by source, and by source and context.
     ``controller_cycles`` is the backend's own time. `sw_model.comparison` says what is equal on all
-    backends.
+    backends. ``traces`` has what is known of each trace that was replayed (`sw_model.traces.Trace.to_dict`).
     """
 
     scenario: str
@@ -130,6 +130,7 @@ class RunResult:
     source_names: dict[int, str]
     context_names: dict[int, str]
     levels: int
+    traces: Sequence[Mapping[str, Any]] = ()
     deliveries: list[Delivery] = field(default_factory=list)
     exits: dict[int, Counter[Reason]] = field(default_factory=lambda: defaultdict(Counter))
     totals: Totals = field(default_factory=Totals)
@@ -201,6 +202,7 @@ class RunResult:
             "cpu_cycles": self.cpu_cycles,
             "controller_cycles": self.controller_cycles,
             "routes": [asdict(each) for each in self.routes()],
+            "traces": [dict(each) for each in self.traces],
         }
         if deliveries:
             data["deliveries"] = [asdict(each) for each in self.deliveries]

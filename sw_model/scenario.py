@@ -56,6 +56,7 @@ from hic.rtl.timing import MEASURED_MHZ
 
 from .costs import PLATFORMS, Platform
 from .devices import Burst, Device, Level, Periodic, Poisson, Replay
+from .recorded_files import RecordedFileError
 from .traces import Trace, TraceError, read_trace
 
 __all__ = [
@@ -164,13 +165,14 @@ class Ask:
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceSpec:
-    """A device's kind and parameters, in ns; ``times_ns`` is what a replay replays."""
+    """A device's kind and parameters, in ns; ``times_ns`` is what a replay replays, ``trace`` what is known of it."""
 
     source: str
     kind: str
     start_ns: int = 0
     values: Mapping[str, int] = field(default_factory=dict)
     times_ns: tuple[int, ...] = ()
+    trace: Mapping[str, Any] | None = None
 
     def build(self, random: np.random.Generator) -> Device:
         """The device. Raises ValueError if its parameters do not fit together."""
@@ -234,6 +236,15 @@ class Scenario:
     @cached_property
     def _sources_by_name(self) -> dict[str, SourceSpec]:
         return {each.name: each for each in self.sources}
+
+    @property
+    def traces(self) -> list[Mapping[str, Any]]:
+        """The traces that are replayed, each once, as `Trace.to_dict` describes them."""
+        found: list[Mapping[str, Any]] = []
+        for each in self.devices:
+            if each.trace is not None and each.trace not in found:
+                found.append(each.trace)
+        return found
 
     def with_policy(self, policy: Policy | str) -> "Scenario":
         """The same under another policy."""
@@ -499,7 +510,7 @@ class _Reader:
         self._folder = folder
         self._found: dict[Fault, None] = {}
         self._odd: set[str] = set()
-        self._traces: dict[Path, Trace] = {}
+        self._traces: dict[tuple[Path, int | None], Trace] = {}
 
     @property
     def faults(self) -> list[Fault]:
@@ -750,6 +761,8 @@ class _Reader:
             start_ns = table.ns("start_us", 0, positive=False)
             values: dict[str, Any] = {}
             times: tuple[int, ...] = ()
+            facts: Mapping[str, Any] | None = None
+            facts: Mapping[str, Any] | None = None
             match kind:
                 case "periodic":
                     values = {"period": table.ns("period_us"), "jitter": table.ns("jitter_us", 0, positive=False)}
@@ -768,7 +781,7 @@ class _Reader:
                         period = table.given("period_us")
                         table.fault("period_us", f"must be at least count x gap_us ({least / 1000:g}), not {period!r}")
                 case "replay":
-                    times = self._replay(table)
+                    times, facts = self._replay(table)
             if kind is not None:
                 table.close()
             if source is not None and sources is not None:
@@ -776,33 +789,36 @@ class _Reader:
                     table.fault("source", f"must be a source that some guest asks for, not {source!r}")
                 if kind == "level" and sources[source] not in (*_LEVELS, None):
                     table.fault("kind", f"must be of a source with trigger level-high or level-low, not {source!r}")
-            devices.append(DeviceSpec(source=source, kind=kind, start_ns=start_ns, values=values, times_ns=times))
+            spec = DeviceSpec(source=source, kind=kind, start_ns=start_ns, values=values, times_ns=times, trace=facts)
+            devices.append(spec)
         return devices
 
-    def _trace(self, path: Path) -> Trace:
-        if path not in self._traces:
-            self._traces[path] = read_trace(path)
-        return self._traces[path]
+    def _trace(self, path: Path, clock_hz: int | None) -> Trace:
+        if (path, clock_hz) not in self._traces:
+            self._traces[path, clock_hz] = read_trace(path, clock_hz=clock_hz)
+        return self._traces[path, clock_hz]
 
-    def _replay(self, table: _Table) -> tuple[int, ...]:
+    def _replay(self, table: _Table) -> tuple[tuple[int, ...], Mapping[str, Any] | None]:
         trace, event = table.text("trace"), table.text("event")
         cpu = table.integer("cpu", 0, 4095, None)
         scale = table.number("scale", 1.0)
         limit = table.integer("limit", 1, 10**9, None)
+        clock_hz = table.integer("clock_hz", 1, 10**12, None)
         if trace is None or event is None:
-            return ()
+            return (), None
         path = self._folder / trace if self._folder and (self._folder / trace).exists() else Path(trace)
         try:
-            events = self._trace(path).select(event, cpu)[:limit]
-        except OSError as error:
-            table.fault("trace", f"must be a readable trace, not {trace!r} ({error.strerror})")
+            read = self._trace(path, clock_hz)
+            times = read.arrivals_ns(event, cpu)[:limit]
+        except RecordedFileError as error:
+            table.fault("trace", f"must be a readable trace, not {trace!r} ({error})")
         except TraceError as error:
             table.fault("trace", str(error))
         except ValueError as error:
             table.fault("event", str(error).removeprefix("event "))
         else:
-            return tuple(round((each.time_ns - events[0].time_ns) * scale) for each in events)
-        return ()
+            return tuple(round(each * scale) for each in times), read.to_dict()
+        return (), None
 
 
 def _line_of_longest_number(text: str) -> int:

@@ -1,56 +1,81 @@
 """Recorded interrupt traces: Linux ftrace and ``trace-cmd report`` text, and ``perf script`` output.
 
-Taken from a line: the CPU, the time, and of ``irq:irq_handler_entry`` and ``irq_vectors:*_entry`` the number and name.
-The matching
-exit gives the handler's duration. Lines of other events are counted, not refused; a line that is no event is an error,
-for the
-file is then foreign or truncated.
+Taken from a trace: the CPU, the time, and of ``irq:irq_handler_entry`` and ``irq_vectors:*_entry`` the number and name.
+The matching exit gives the handler's duration. On a shared line the kernel calls all handlers in turn, for one
+interrupt (``__handle_irq_event_percpu``): their entries are counted as one. Whatever else is in the file is passed
+over, counted, and said (`Trace.remarks`): buffers lose events, and kernels print many kinds of lines in between.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from importlib.resources import files
+from io import TextIOWrapper
+from math import inf
 from pathlib import Path
 
-__all__ = ["Trace", "TraceError", "TraceEvent", "packaged_traces", "parse_trace", "read_trace"]
+from .recorded_files import STANDARD_INPUT, UNPACKING_ERRORS, begin_of, open_recorded
+from .trace_lines import Clock
+from .trace_reader import LINE_CHARACTERS, TraceError, TraceEvent, TraceReader
 
+__all__ = ["Clock", "Trace", "TraceError", "TraceEvent", "packaged_traces", "parse_trace", "read_trace"]
 
-class TraceError(ValueError):
-    """A trace that cannot be read. ``line`` is the 1-based number of the line at fault."""
+_HOW_TO_RECORD = (
+    "record some with 'trace-cmd record -e irq:irq_handler_entry -e irq:irq_handler_exit', then 'trace-cmd report', or "
+    "with 'echo 1 > /sys/kernel/tracing/events/irq/enable'"
+)
 
-    def __init__(self, name: str, line: int, message: str) -> None:
-        self.name = name
-        self.line = line
-        super().__init__(f"{name}:{line}: {message}")
-
-
-@dataclass(frozen=True)
-class TraceEvent:
-    """One interrupt of a trace.
-
-    ``time_ns`` counts from the trace's first interrupt. ``name`` is the action's name for an IRQ (``virtio1-req.0``)
-    and the event's for
-    a vector (``local_timer``, ``reschedule``, ...). ``duration_ns`` is that of the handler, or None if its exit was not
-    recorded.
-    """
-
-    time_ns: int
-    cpu: int
-    kind: str
-    number: int
-    name: str
-    duration_ns: int | None = None
+_KINDS_SHOWN = 5
 
 
 @dataclass
 class Trace:
-    """A parsed trace: its interrupts in order of time, and what was passed over, counted by reason."""
+    """A parsed trace: its interrupts in order of time, and what was passed over.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    events : list of TraceEvent
+        The interrupts.
+    clock : Clock
+        The unit of the times in the file.
+    clock_name : str
+        The kernel's name of the clock, if the file says it, else empty.
+    clock_hz : float or None
+        The rate that was given for a clock that counts ticks.
+    passed_over : Counter
+        Lines of other kinds, by the name of their event or the kind of line.
+    lost : Counter
+        Events that the recording lost, by CPU, as far as the file says how many.
+    lost_uncounted : Counter
+        Places, by CPU, where the file says that events were lost, and not how many.
+    overwritten : int
+        Events that the buffer overwrote, by the file's header.
+    unmatched : Counter
+        Entries without an exit, and exits without an entry.
+    cut : str
+        How the file seems to be cut; empty if it is whole.
+    not_understood : tuple or None
+        Number and beginning of the first line that is of no known kind.
+    unread_interrupts : int
+        Lines that seem to be interrupts' and were not understood.
+    """
 
     name: str
     events: list[TraceEvent]
-    warnings: Counter[str] = field(default_factory=Counter)
+    clock: Clock = Clock.SECONDS
+    clock_name: str = ""
+    clock_hz: float | None = None
+    passed_over: Counter[str] = field(default_factory=Counter)
+    lost: Counter[int] = field(default_factory=Counter)
+    lost_uncounted: Counter[int] = field(default_factory=Counter)
+    overwritten: int = 0
+    unmatched: Counter[str] = field(default_factory=Counter)
+    cut: str = ""
+    not_understood: tuple[int, str] | None = None
+    unread_interrupts: int = 0
 
     @property
     def cpus(self) -> list[int]:
@@ -62,8 +87,55 @@ class Trace:
         """The number of times that each name occurs."""
         return Counter(each.name for each in self.events)
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether the interrupts have times in ns."""
+        return self.clock is not Clock.NONE and (self.clock is not Clock.TICKS or self.clock_hz is not None)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader of the trace's figures must know, a sentence each; none if the file is plain and whole."""
+        found = []
+        if not self.events:
+            found.append(f"No interrupt event is in it: {_HOW_TO_RECORD}.")
+        elif not self.is_timed:
+            found.append(self._untimed())
+        for cpu in sorted(self.lost | self.lost_uncounted):
+            count = f"{self.lost[cpu]:,}" if self.lost[cpu] else ""
+            more = "an unknown number of" if self.lost_uncounted[cpu] else ""
+            text = " and ".join(filter(None, (count, more)))
+            found.append(f"{text[0].upper()}{text[1:]} events lost on CPU {cpu}.")
+        if self.overwritten:
+            found.append(f"{self.overwritten:,} events overwritten before the file was read.")
+        if count := self.passed_over.total():
+            kinds = ", ".join(f"{kind} {n:,}" for kind, n in self.passed_over.most_common(_KINDS_SHOWN))
+            more = ", ..." if len(self.passed_over) > _KINDS_SHOWN else ""
+            found.append(f"{count:,} {'line' if count == 1 else 'lines'} of other kinds passed over ({kinds}{more}).")
+        if self.not_understood:
+            number, text = self.not_understood
+            found.append(f"The first line that is of no known kind is {number}: {text!r}.")
+        if self.unread_interrupts:
+            found.append(f"{self.unread_interrupts:,} of these lines seem to be interrupts'.")
+        found += [f"{kind.capitalize()}: {count:,}." for kind, count in sorted(self.unmatched.items())]
+        if self.cut:
+            found.append(f"{self.cut}.")
+        return found
+
+    def _untimed(self) -> str:
+        if self.clock is Clock.NONE:
+            return (
+                "There is no time in the file, so it cannot be replayed: record it with the option funcgraph-abstime, "
+                "or with 'echo nop > current_tracer'."
+            )
+        name = f" of clock {self.clock_name}" if self.clock_name else ""
+        if self.clock_name == "counter":
+            return f"Times are counts{name}, which is no time: record it with 'echo mono > trace_clock'."
+        return f"Times are ticks{name}: give their rate (--clock-hz, or clock_hz in a scenario)."
+
     def select(self, event: str, cpu: int | None = None) -> list[TraceEvent]:
-        """The events of one name (``virtio1-req.0``, ``local_timer``) or IRQ number (``36``), of one CPU or of all.
+        """The interrupts of one name (``virtio1-req.0``, ``local_timer``) or IRQ number (``36``), of one CPU or of all.
+
+        On a shared line the name of each handler counts.
 
         Raises
         ------
@@ -73,127 +145,89 @@ class Trace:
         found = [
             each
             for each in self.events
-            if (each.name == event or (each.kind == "irq" and str(each.number) == event)) and cpu in (None, each.cpu)
+            if (event == each.name or event in each.handlers or (each.kind == "irq" and str(each.number) == event))
+            and cpu in (None, each.cpu)
         ]
         if not found:
-            has = ", ".join(f"{name} ({count})" for name, count in self.names.most_common())
+            has = ", ".join(f"{name} ({count})" for name, count in self.names.most_common()) or "none at all"
             where = "" if cpu is None else f" on CPU {cpu}"
             raise ValueError(f"event must be one that trace {self.name} holds{where} ({has}), not {event!r}")
         return found
 
+    def arrivals_ns(self, event: str, cpu: int | None = None) -> list[int]:
+        """Times of these interrupts (see `select`), in ns from the first of them.
 
-_EVENT = re.compile(
-    r"""\s*(?P<task>\S.*?)(?:-|\s+)(?P<pid>\d+)(?:/\d+)?\s+     # task-pid (ftrace) or task pid[/tid] (perf)
-    (?:\(\s*[\d-]+\)\s+)?                                       # thread group, with option record-tgid
-    \[(?P<cpu>\d+)\]\s+
-    (?:(?P<flags>[A-Za-z.#\d]{4,8})\s+)?                        # latency flags
-    (?P<seconds>\d+)\.(?P<fraction>\d{1,9}):\s+
-    (?:\d+\s+)?                                                 # period (perf)
-    (?:(?P<system>[\w-]+):)?(?P<event>[\w-]+):(?:\s+(?P<args>.*))?""",
-    re.VERBOSE,
-)
-_PASSED_OVER = (
-    ("lost events", re.compile(r"CPU:?\s*\d+ \[(LOST \d+ EVENTS|\d+ EVENTS DROPPED)\]")),
-    ("headers", re.compile(r"#|cpus=\d+|version = \d+|CPU \d+ is empty|\s*$")),
-    ("call chain lines", re.compile(r"\s+[0-9a-f]{6,16} .*\(.*\)$")),
-)
-_IRQ_ENTRY = re.compile(r"irq=(\d+) name=(\S.*)")
-_IRQ_EXIT = re.compile(r"irq=(\d+) ret=(handled|unhandled)")
-_VECTOR = re.compile(r"vector=(\d+)")
-_VECTOR_EVENT = re.compile(
-    r"(local_timer|reschedule|call_function|call_function_single|irq_work|x86_platform_ipi|spurious_apic|"
-    r"error_apic|thermal_apic|threshold_apic|deferred_error_apic)_(entry|exit)"
-)
-_BUFFER = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)")
+        Raises
+        ------
+        TraceError
+            The trace has no interrupt, or they have no time; the message says how to get one that has.
+        ValueError
+            It has none of this event.
+        """
+        if not self.events:
+            raise TraceError(
+                self.name, 1, f"trace must hold at least one irq_handler_entry or irq_vectors entry, not none: "
+                f"{_HOW_TO_RECORD}"
+            )
+        if not self.is_timed:
+            raise TraceError(self.name, 1, f"times must be in seconds: {self._untimed().rstrip('.')}")
+        times = [each.time_ns for each in self.select(event, cpu) if each.time_ns is not None]
+        return [time - times[0] for time in times]
+
+    def to_dict(self) -> dict[str, object]:
+        """For JSON: all but the interrupts themselves."""
+        return {
+            "trace": self.name, "interrupts": len(self.events), "clock": self.clock.value,
+            "clock_name": self.clock_name, "clock_hz": self.clock_hz, "is_timed": self.is_timed,
+            "passed_over": dict(self.passed_over), "lost": {str(cpu): n for cpu, n in sorted(self.lost.items())},
+            "lost_uncounted": {str(cpu): n for cpu, n in sorted(self.lost_uncounted.items())},
+            "overwritten": self.overwritten, "unmatched": dict(self.unmatched), "is_cut": bool(self.cut),
+            "unread_interrupts": self.unread_interrupts, "remarks": self.remarks,
+        }
 
 
-def parse_trace(lines: Iterable[str], name: str = "trace") -> Trace:
+def parse_trace(lines: Iterable[str], name: str = "trace", *, clock_hz: float | None = None) -> Trace:
     """Parses a trace's lines, each with its line end.
+
+    Parameters
+    ----------
+    lines : iterable of str
+        The lines.
+    name : str
+        For messages.
+    clock_hz : float, optional
+        The rate of a clock that counts ticks; it is never guessed.
 
     Raises
     ------
     TraceError
-        A line is no trace event, an event's arguments are incomplete, the last line is cut off, or there is no
-        interrupt at all.
+        There is no line of a trace in it, an interrupt's arguments are incomplete, times are of two kinds, or a rate
+        was given for a clock that has one, or that cannot have one.
     """
-    warnings: Counter[str] = Counter()
-    raw: list[tuple[int, int, str, int, str]] = []
-    durations: dict[int, int] = {}
-    open_entries: dict[tuple[int, str], int] = {}
-    number, line = 0, ""
-    for number, line in enumerate(lines, 1):
-        text = line.rstrip("\r\n")
-        if overwritten := _BUFFER.match(re.sub(r"\s+", " ", text)):
-            warnings["overwritten events"] += int(overwritten[2]) - int(overwritten[1])
-        match = _EVENT.fullmatch(text)
-        if match is None:
-            reason = next((why for why, pattern in _PASSED_OVER if pattern.match(text)), None)
-            if reason is None:
-                raise TraceError(
-                    name,
-                    number,
-                    "line must be an event of ftrace, trace-cmd report or perf script "
-                    f"('task-pid [cpu] flags seconds.fraction: event: ...'), not {text[:60]!r}"
-                    + (
-                        ": the file is foreign"
-                        if not raw and not warnings["other events"]
-                        else ": the file is truncated or damaged"
-                    ),
-                )
-            if reason == "lost events":
-                warnings[reason] += 1
-            continue
-        parsed = _arguments(name, number, match["event"], match["args"] or "")
-        if parsed is None:
-            warnings["other events"] += 1
-            continue
-        kind, entry, value, label = parsed
-        cpu = int(match["cpu"])
-        time_ns = int(match["seconds"]) * 10**9 + int(match["fraction"].ljust(9, "0"))
-        key = (cpu, f"{kind} {value}")
-        if entry:
-            open_entries[key] = len(raw)
-            raw.append((time_ns, cpu, kind, value, label))
-        elif (start := open_entries.pop(key, None)) is not None:
-            durations[start] = time_ns - raw[start][0]
-        else:
-            warnings["exits without an entry"] += 1
-    if number and not line.endswith("\n"):
-        raise TraceError(name, number, f"last line must end with a newline, not {line[-20:]!r}: the file is truncated")
-    if not raw:
-        raise TraceError(
-            name, max(number, 1), "trace must hold at least one irq_handler_entry or irq_vectors entry, not none"
-        )
-    if open_entries:
-        warnings["entries without an exit"] += len(open_entries)
-    start_ns = min(each[0] for each in raw)
-    events = [
-        TraceEvent(time_ns - start_ns, cpu, kind, value, label, durations.get(index))
-        for index, (time_ns, cpu, kind, value, label) in enumerate(raw)
-    ]
-    events.sort(key=lambda each: each.time_ns)
-    return Trace(name, events, +warnings)
+    reader = TraceReader(name)
+    for line in lines:
+        reader.take(line)
+    return _finished(reader, clock_hz)
 
 
-def _arguments(name: str, number: int, event: str, args: str) -> tuple[str, bool, int, str] | None:
-    """Kind, whether it is an entry, number and label of an event; None if the event is not an interrupt's."""
-    if event == "irq_handler_entry":
-        pattern = _IRQ_ENTRY
-    elif event == "irq_handler_exit":
-        pattern = _IRQ_EXIT
-    elif vector := _VECTOR_EVENT.fullmatch(event):
-        pattern = _VECTOR
-    else:
-        return None
-    match = pattern.fullmatch(args.strip())
-    if match is None:
-        raise TraceError(name, number, f"{event} must have arguments such as {_EXAMPLE[pattern]!r}, not {args!r}")
-    if pattern is _VECTOR and vector:
-        return "vector", vector[2] == "entry", int(match[1]), vector[1]
-    return "irq", pattern is _IRQ_ENTRY, int(match[1]), match[2]
-
-
-_EXAMPLE = {_IRQ_ENTRY: "irq=36 name=virtio1-req.0", _IRQ_EXIT: "irq=36 ret=handled", _VECTOR: "vector=236"}
+def _finished(reader: TraceReader, clock_hz: float | None) -> Trace:
+    if clock_hz is not None and not 0 < clock_hz < inf:
+        raise ValueError(f"clock_hz must be a positive number of ticks in a second, not {clock_hz}")
+    reader.finish()
+    if clock_hz is not None and reader.interrupts:
+        if reader.clock is not Clock.TICKS:
+            has = "no times" if reader.clock is Clock.NONE else f"times in {reader.clock}"
+            raise TraceError(reader.name, reader.first_line, f"a rate must be of ticks, and this trace has {has}")
+        if reader.clock_name == "counter":
+            raise TraceError(reader.name, reader.first_line, "clock counter has no rate: it counts events")
+    rate = Fraction(clock_hz) / 10**9 if clock_hz is not None and reader.clock is Clock.TICKS else Fraction(1)
+    is_timed = reader.clock is not Clock.NONE and (reader.clock is not Clock.TICKS or clock_hz is not None)
+    return Trace(
+        name=reader.name, events=reader.events(rate if is_timed else None), clock=reader.clock,
+        clock_name=reader.clock_name, clock_hz=clock_hz, passed_over=reader.passed_over, lost=reader.lost,
+        lost_uncounted=reader.lost_uncounted, overwritten=reader.overwritten, unmatched=reader.unmatched,
+        cut=reader.cut, not_understood=reader.not_understood, unread_interrupts=reader.unread_interrupts,
+    )
 
 
 def packaged_traces() -> list[str]:
@@ -201,27 +235,52 @@ def packaged_traces() -> list[str]:
     return sorted(each.name for each in files("sw_model").joinpath("traces_data").iterdir())
 
 
-def read_trace(path: str | Path) -> Trace:
-    """Reads a trace file, or one that ships with the package by its bare name.
+def read_trace(path: str | Path, *, clock_hz: float | None = None) -> Trace:
+    """Reads a trace file, or one that ships with the package by its bare name; ``-`` is standard input.
+
+    The file may be packed (gzip, bzip2, xz), and be UTF-8 or, with a byte order mark, UTF-16. Bytes that are no text
+    become replacement characters: the kernel cuts names of tasks inside a character. The file is read line by line.
 
     Raises
     ------
-    FileNotFoundError
-        There is no such file.
+    RecordedFileError
+        The file cannot be opened.
     TraceError
-        It is no trace (see `parse_trace`), or not text.
+        It is no trace (see `parse_trace`), not text, or damaged where it is packed.
     """
-    path = Path(path)
-    name = path.name
-    if not path.exists() and str(path) in packaged_traces():
-        data = files("sw_model").joinpath("traces_data", name).read_bytes()
-    else:
-        data = path.read_bytes()
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+    if not Path(path).exists() and str(path) in packaged_traces():
+        path = str(files("sw_model").joinpath("traces_data", str(path)))
+    name = "standard input" if str(path) == STANDARD_INPUT else Path(path).name
+    reader = TraceReader(name)
+    with open_recorded(path) as file:
+        try:
+            text = TextIOWrapper(file, encoding=_encoding(name, begin_of(file)), errors="replace", newline="\n")
+            while line := text.readline(LINE_CHARACTERS):
+                reader.take(line)
+            text.detach()
+        except EOFError:
+            reader.cut = "The packed file is cut: what could be unpacked was read"
+        except UNPACKING_ERRORS as error:
+            raise TraceError(name, reader.number + 1, f"file must be readable and undamaged ({error})") from None
+    return _finished(reader, clock_hz)
+
+
+_BINARY = {
+    b"\x17\x08\x44tracing": "a recording of trace-cmd: convert it with 'trace-cmd report -i FILE'",
+    b"PERFILE2": "a recording of perf: convert it with 'perf script -i FILE'",
+}
+
+
+def _encoding(name: str, begin: bytes) -> str:
+    """The encoding of a file that begins so. Raises TraceError if it is binary."""
+    for magic, remedy in _BINARY.items():
+        if begin.startswith(magic):
+            raise TraceError(name, 1, f"file must be text, not {remedy}")
+    if begin.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if b"\0" in begin:
+        line = begin.count(b"\n", 0, begin.index(b"\0")) + 1
         raise TraceError(
             name, line, "file must be text, not binary; convert it with 'trace-cmd report' or 'perf script'"
-        ) from None
-    return parse_trace(text.splitlines(keepends=True), name)
+        )
+    return "utf-8-sig"

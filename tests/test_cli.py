@@ -63,7 +63,7 @@ def scenario(tmp_path) -> Path:
 def test_commands_are_those_documented():
     assert COMMANDS == [
         "bench", "coverage", "demo", "devicetree", "fpga", "generate", "info", "latency", "measure", "mutate", "prove",
-        "registers", "run", "soak",
+        "registers", "run", "soak", "trace",
     ]
 
 

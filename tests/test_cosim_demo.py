@@ -17,10 +17,10 @@ from rich.console import Console
 
 from hic.cosim.demo import demo
 from hic.cosim.diagram import rows_of
-from hic.cosim.latency import latency_from_vcd
 from hic.cosim.measure import LegKind
 from hic.cosim.report import STYLE, _modelled_figure, short, summarise, tables
 from hic.cosim.scenario import Outcome, run_on_rtl
+from hic.cosim.waveform import latency_from_waves
 from hic.cosim.waves import Story, StoryStep, read_events
 from hic.rtl.timing import Limits
 from hic.sw_model.account import MEANINGS
@@ -173,6 +173,7 @@ def test_faults_are_counted_not_assumed(directory):
 @pytest.mark.check
 def test_report_stands_alone(directory):
     text = (directory / "report.html").read_text()
+    assert "Replayed from linux-virtio-disk-direct.ftrace; interrupts in it: 6,000." in text
     assert not re.findall(r'(?:src|href)="(?!#)[^"]+"', text)
     assert "@import" not in text
     assert text.count("<svg") == 6
@@ -204,7 +205,7 @@ def test_picture_has_each_acknowledge_in_the_row_of_its_hart():
 @pytest.mark.check
 def test_waveform_holds_one_of_each(directory, events):
     """The legs measured from the waveform alone are those that the monitor measured, to the cycle."""
-    report = latency_from_vcd(directory / "waves.vcd")
+    report = latency_from_waves(directory / "waves.vcd")
     measured = {(leg.source, leg.hart, leg.cycles) for leg in report.legs if leg.prompt}
     known = {
         (each["source"], each["hart"], each["cycles"]) for each in events["hybrid"] if each["kind"] == "leg"

@@ -12,6 +12,8 @@ from hic.cosim.testbench import Testbench, parameters_from_environment, seed_fro
 from hic.rtl.parameters import Trigger
 from hic.sw_model.driver import Driver
 
+_TRIGGERS = (Trigger.EDGE_RISING, Trigger.EDGE_FALLING, Trigger.EDGE_RISING, Trigger.LEVEL_HIGH, Trigger.MESSAGE)
+
 
 @cocotb.test(timeout_time=10, timeout_unit="ms")
 async def test_latency(dut: Any) -> None:
@@ -25,7 +27,7 @@ async def test_latency(dut: Any) -> None:
     everything = set(sources)
     await driver.write_set(0, "ALLOW", 1, sources=everything)
     for source in sources:
-        await driver.write(0, "TRIGGER", source, mode=random.choice((Trigger.EDGE_RISING, Trigger.EDGE_FALLING)))
+        await driver.write(0, "TRIGGER", source, mode=_TRIGGERS[source % len(_TRIGGERS)])
         await driver.write(0, "ROUTE", source, owner=source % 2)
         await driver.write(source % 2, "PRIORITY", source, priority=random.randint(1, parameters.priority_max))
     for context in (0, 1):
@@ -33,7 +35,10 @@ async def test_latency(dut: Any) -> None:
     await driver.write(0, "RUNNING", 0, context=1)
     for _ in range(80):
         for source in random.sample(sources, random.choice((1, 1, 1, 3))):
-            await bench.port.drive(source, bench.port.wires >> source & 1 ^ 1)
+            if _TRIGGERS[source % len(_TRIGGERS)] is Trigger.MESSAGE:
+                await driver.write(0, "MESSAGE", source=source)
+            else:
+                await bench.port.drive(source, bench.port.wires >> source & 1 ^ 1)
         await bench.port.advance(random.choice((1, 20, 150)))
         if random.random() < 0.7:
             await bench.port.settle()
@@ -44,4 +49,4 @@ async def test_latency(dut: Any) -> None:
             await driver.write(0, "CLAIM", 0, source=taken)
             await bench.port.advance(400)
     await bench.finish()
-    Path("legs.json").write_text(json.dumps(monitor.report.to_dict()))
+    Path("legs.json").write_text(json.dumps(monitor.finish().to_dict()))
