@@ -4,7 +4,7 @@ It sleeps while nothing happens, so that long quiet times cost nothing.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import cocotb
@@ -13,6 +13,7 @@ from cocotb.triggers import Event, First, ReadOnly, RisingEdge, Timer
 
 from hic.rtl.interfaces import Operation
 from hic.rtl.parameters import Cause, Parameters
+from hic.sw_model.pins import Pins
 from hic.sw_model.port import DirectLine, TrapLine
 
 from .bus import PERIOD_NS
@@ -39,7 +40,7 @@ class Sample:
 
     ``wires`` and ``accepted`` have bit s for source s. ``requests`` are on the bus; ``access`` is the one that the
     record is about. ``responses`` became valid in this cycle; ``responding`` says whether one of a write, of a read, is
-    valid. Bit h of ``acknowledging`` is the acknowledge input of hart h.
+    valid. Bit h of ``acknowledging`` is the acknowledge input of hart h. ``pins`` are those of the harts, if there are.
     """
 
     cycle: int
@@ -58,6 +59,7 @@ class Sample:
     responses: tuple[Response, ...]
     responding: tuple[bool, bool] = (False, False)
     acknowledging: int = 0
+    pins: tuple[Pins, ...] = ()
 
     @property
     def record_count(self) -> int:
@@ -69,6 +71,7 @@ _NOTHING = Shown()
 _NO_TRAP = TrapLine()
 _DIRECT = ("valid", "context", "source", "vector", "injected")
 _TRAP = ("valid", "target", "cause", "source", "context")
+_PINS = tuple(each.name for each in fields(Pins))
 _TRACE_DETAILS = ("trace_source", "trace_context", "trace_value")
 _TRACE = tuple(f"trace_{name}" for name in ("order", "accepted", "acknowledged", "operation"))
 
@@ -108,6 +111,11 @@ class Monitor:
         self._bus: Bus = bus_class(bus)(dut, drives=False)
         self._watched = ["irq", *_TRACE, *self._bus.pins, *self._acknowledges]
         self._watched += [name for line in (*self._direct, *self._trap) for name in line]
+        self._pins = [
+            {name: f"hart{hart}_{name}" for name in _PINS if hasattr(dut, f"hart{hart}_{name}")}
+            for hart in harts if parameters.has_pins
+        ]
+        self._watched += [name for pins in self._pins for name in pins.values()]
         self._values: dict[str, int] = {}
         self._stale: set[str] = set()
         self._wake = Event()
@@ -195,6 +203,7 @@ class Monitor:
             responses=tuple(responses),
             responding=self._bus.responding,
             acknowledging=sum(value << hart for hart, value in enumerate(self._values_of(self._acknowledges))),
+            pins=tuple(Pins(**{name: self._values[port] for name, port in pins.items()}) for pins in self._pins),
         )
 
     def _values_of(self, names: tuple[str, ...]) -> list[int]:

@@ -20,6 +20,7 @@ from hic.sw_model.reference import Event, IllegalStep, Kind, Record, ReferenceCo
 from .coverage import Coverage, operation_of
 from .gateway import GatewayModel
 from .monitor import Access, Response, Sample, Shown
+from .pins import PinJudge
 from .timekeeping import AccessClock, Concern, LineClock, concern_of, limit_name
 
 __all__ = ["Fault", "FaultKind", "Scoreboard", "ScoreboardError"]
@@ -111,6 +112,7 @@ class Scoreboard:
         self._gateway = GatewayModel(parameters)
         self._limits = Limits(parameters)
         self._access_clock = AccessClock(parameters)
+        self._pins = PinJudge(parameters)
         self.reset()
 
     def reset(self) -> None:
@@ -135,6 +137,7 @@ class Scoreboard:
         self._trap_since = [0] * harts
         self._guest_until = [-1] * harts  # when its trap line last had an event of a virtual VMM to show
         self._access_clock.reset()
+        self._pins.reset()
         self._noticed_at = self._lags_until = 0
         self._taken: tuple[int, int] = (0, 0)
         self._due_since: dict[int, int] = {}
@@ -189,6 +192,8 @@ class Scoreboard:
         for hart in range(self.parameters.hart_count):
             self._judge_direct(hart, sample.direct[hart])
             self._judge_trap(hart, sample.traps[hart])
+        for kind, text in self._pins.step(sample, golden.running):
+            self._fault(FaultKind(kind), text)
         for text in self._access_clock.step(sample):
             self._fault(FaultKind.LATE, text)
         deadlines = self._watch_lines(sample)
@@ -217,7 +222,7 @@ class Scoreboard:
             _, expected, _ = self._expected.popleft()
             self._fault(FaultKind.LATE, f"{expected} is missing {AXI4_LITE_CYCLES} cycles after its record")
 
-        if not self._gateway.is_settled or self._taken[1]:
+        if not self._gateway.is_settled or self._taken[1] or not self._pins.is_settled(sample):
             return 1
         deadlines += self._ringing()
         deadlines += self._access_clock.deadlines(sample)

@@ -1,7 +1,7 @@
 """The proofs: which rule of which block, by which engine, how deep."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from amaranth.lib import wiring
@@ -20,7 +20,8 @@ from hic.rtl.delivery.gateway import Gateways
 from hic.rtl.delivery.routing import Routing
 from hic.rtl.delivery.trap_line import TrapLine
 from hic.rtl.export.generate import observed
-from hic.rtl.parameters import Parameters
+from hic.rtl.parameters import Parameters, Profile
+from hic.rtl.profile.riscv import RiscvPins
 from hic.rtl.properties import (
     AHBRules,
     APBRules,
@@ -40,6 +41,8 @@ from hic.rtl.properties import (
     LutRamRules,
     OrderAtPortsRules,
     OrderRules,
+    PinRules,
+    PinsAtPortsRules,
     PortRules,
     PromptnessRules,
     RoutingRules,
@@ -128,6 +131,15 @@ def _lut_ram(p: Parameters) -> dict[str, Any]:
     }
 
 
+def _hypervisor(p: Parameters) -> Parameters:
+    # The last context has no bit of hgeip.
+    return replace(p, profile=Profile.RISCV, geilen=max(0, min(63, p.context_count - 2)))
+
+
+def _supervisor(p: Parameters) -> Parameters:
+    return replace(p, profile=Profile.RISCV_MS, geilen=0)
+
+
 _ALL_BUT_TRACE = ("controller.bridge", "controller.core.*", "controller.core.trace", "%d")
 """The wiring remains."""
 
@@ -165,6 +177,14 @@ BLOCKS = (
     ),
     Block("Trace", Trace, TraceRules, TraceRules.RULES, Engine.INDUCTION, 2),
     Block("Wiring", observed, PortRules, PortRules.RULES, Engine.INDUCTION, 2, free=_ALL_BUT_TRACE),
+    Block(
+        "HypervisorPins", lambda p: RiscvPins(_hypervisor(p)), lambda p: PinRules(_hypervisor(p)), PinRules.RULES,
+        Engine.INDUCTION, 3,
+    ),
+    Block(
+        "SupervisorPins", lambda p: RiscvPins(_supervisor(p)), lambda p: PinRules(_supervisor(p)), PinRules.RULES,
+        Engine.INDUCTION, 3,
+    ),
     Block("Routing", Routing, RoutingRules, RoutingRules.RULES, Engine.PDR, 6),
     Block("Decoder", lambda _: Decoder(), lambda _: DecoderRules(), DecoderRules.RULES, Engine.INDUCTION, 2),
     Block(
@@ -227,6 +247,12 @@ CONTRACT = (
     _after(waiting_preamble, 20, DoorbellRules, ("doorbell_once",)),
     _after(refused_preamble, 20, DoorbellRules, ("bounded_doorbell",)),
     _after(shared_preamble, 14, OrderAtPortsRules, OrderAtPortsRules.RULES, ("source", "other")),
+    # With pins, of which the last context has VSEIP.
+    Block(
+        "Controller", lambda p: Controller(_hypervisor(p)),
+        lambda p: PinsAtPortsRules(_hypervisor(p), preamble(_hypervisor(p))), PinsAtPortsRules.RULES, Engine.BOUNDED,
+        PREAMBLES[preamble] + 12, start=PREAMBLES[preamble], size=CONTRACT_SIZE,
+    ),
 )
 """Rules of the contract, of the whole controller: minutes each, so they are proven if asked for by name."""
 

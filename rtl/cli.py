@@ -16,7 +16,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from .console import errors
 from .distribution import DISTRIBUTION
 from .files import write_whole
-from .parameters import OPTIONS, Parameters
+from .parameters import OPTIONS, PROFILE_OPTIONS, Parameters, Profile
 from .registers import WINDOW_BYTES
 
 __all__ = [
@@ -74,17 +74,18 @@ size_options = sizes(64, 8, 1, 3)
 
 
 def parameters_of(
-    sources: int, contexts: int, harts: int, priority_bits: int, *, synchronizer: bool = True
+    sources: int, contexts: int, harts: int, priority_bits: int, *, synchronizer: bool = True,
+    profile: Profile = Profile.NONE, geilen: int = 0,
 ) -> Parameters:
     """The configuration that was asked for. One that cannot be ends the command; the message names the option."""
     try:
         return Parameters(
             source_count=sources, context_count=contexts, hart_count=harts, priority_bits=priority_bits,
-            synchronizer=synchronizer,
+            synchronizer=synchronizer, profile=profile, geilen=geilen,
         )
     except ValueError as error:
         name, _, rule = str(error).partition(" ")
-        refuse(f"{OPTIONS[name]} {rule}")
+        refuse(f"{(OPTIONS | PROFILE_OPTIONS)[name]} {rule}")
 
 
 def refuse(reason: object) -> NoReturn:
@@ -159,18 +160,30 @@ def write_folder(path: Path, make: Callable[[Path], object]) -> None:
     help="Bits of the bus's data; 64 for ahb, tilelink and Wishbone alone.",
 )
 @click.option("--no-synchronizer", is_flag=True, help="No two flip-flops on each source: all are synchronous.")
+@click.option(
+    PROFILE_OPTIONS["profile"], default=Profile.NONE.value, show_default=True,
+    type=click.Choice([each.value for each in Profile]),
+    help="Interrupt pins of each hart: RISC-V with the hypervisor extension, or with M and S mode alone.",
+)
+@click.option(
+    PROFILE_OPTIONS["geilen"], default=0, show_default=True, metavar="N", type=int,
+    help="With --profile riscv: contexts 1 to N have a bit of hgeip, the others share VSEIP.",
+)
 @click.option("--trace", is_flag=True, help="Add the observation port.")
 @click.option("-o", "--output", default="-", type=OUTPUT_FILE, help="Where to; standard output if not given.")
 def generate(
     sources: int, contexts: int, harts: int, priority_bits: int, bus: str, data_width: str,
-    no_synchronizer: bool, trace: bool, output: Path,
+    no_synchronizer: bool, profile: str, geilen: int, trace: bool, output: Path,
 ) -> None:
     """Write the controller as Verilog, module hic: the same text for the same configuration.
 
     \b
     Example: hic generate --sources 64 --contexts 8 --harts 1 --bus axi4lite -o hic.v
     """
-    parameters = parameters_of(sources, contexts, harts, priority_bits, synchronizer=not no_synchronizer)
+    parameters = parameters_of(
+        sources, contexts, harts, priority_bits, synchronizer=not no_synchronizer,
+        profile=Profile(profile), geilen=geilen,
+    )
     with Progress(
         SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=errors, transient=True,
         disable=not errors.is_terminal,

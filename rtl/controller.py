@@ -15,8 +15,16 @@ from .delivery.gateway import Gateways
 from .delivery.routing import Routing
 from .delivery.row_port import RowPort
 from .delivery.trap_line import TrapLine
-from .interfaces import BusSignature, DirectLineSignature, Operation, TraceSignature, TrapLineSignature
+from .interfaces import (
+    BusSignature,
+    DirectLineSignature,
+    Operation,
+    TraceSignature,
+    TrapLineSignature,
+    pins_signature,
+)
 from .parameters import Parameters
+from .profile.riscv import RiscvPins
 from .state.contexts import Contexts
 from .state.counters import Counters
 from .state.sources import Sources
@@ -47,6 +55,8 @@ class Controller(wiring.Component):
         Direct line of hart h.
     trap{h} : Out(TrapLineSignature(parameters))
         Trap line of hart h.
+    hart{h} : Out(pins_signature(parameters))
+        Interrupt pins of hart h: its lines, a cycle later. With a profile alone.
     trace : Out(TraceSignature(parameters))
         The observation port.
     """
@@ -57,6 +67,7 @@ class Controller(wiring.Component):
             {"irq": In(p.source_count), "bus": In(BusSignature(p.address_bits)), "ready": Out(1)}
             | {f"direct{h}": Out(DirectLineSignature(p)) for h in range(p.hart_count)}
             | {f"trap{h}": Out(TrapLineSignature(p)) for h in range(p.hart_count)}
+            | {f"hart{h}": Out(pins_signature(p)) for h in range(p.hart_count) if p.has_pins}
             | {"trace": Out(TraceSignature(p))}
         )
 
@@ -79,6 +90,13 @@ class Controller(wiring.Component):
             connect(m, flipped(getattr(self, f"direct{h}")), direct[h].line)
             connect(m, flipped(getattr(self, f"trap{h}")), trap[h].line)
             m.d.comb += [direct[h].entries.eq(routing.direct[h]), trap[h].entries.eq(routing.trap[h])]
+            if p.has_pins:
+                m.submodules[f"pins{h}"] = pins = RiscvPins(p)
+                connect(m, flipped(getattr(self, f"hart{h}")), pins.pins)
+                m.d.comb += [
+                    pins.direct_valid.eq(direct[h].line.valid), pins.direct_context.eq(direct[h].line.context),
+                    pins.trap_valid.eq(trap[h].line.valid),
+                ]
         m.d.comb += [
             gateways.wires.eq(self.irq),
             routing.waiting.eq(gateways.waiting),

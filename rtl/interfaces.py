@@ -4,9 +4,12 @@ from amaranth.hdl import unsigned
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from .parameters import Cause, Parameters
+from .parameters import Cause, Parameters, Profile
 
-__all__ = ["BusSignature", "DirectLineSignature", "Operation", "TraceSignature", "TrapLineSignature"]
+__all__ = [
+    "BusSignature", "DirectLineSignature", "HypervisorPinsSignature", "Operation", "SupervisorPinsSignature",
+    "TraceSignature", "TrapLineSignature", "pins_signature",
+]
 
 
 class BusSignature(wiring.Signature):
@@ -104,6 +107,45 @@ class TrapLineSignature(wiring.Signature):
             "source": Out(parameters.source_bits),
             "context": Out(parameters.context_bits),
         })
+
+
+class HypervisorPinsSignature(wiring.Signature):
+    """The interrupt pins of a RISC-V hart with the hypervisor extension, as the controller sees them.
+
+    Members
+    -------
+    seip : Out(1)
+        Supervisor external interrupt, for HS mode: a trap.
+    vseip : Out(1)
+        Virtual supervisor external interrupt: an event for a running context above GEILEN.
+    hgeip : Out(geilen + 1)
+        Guest external interrupts: bit c is an event for context c, which runs. Bit 0 is 0. Absent if GEILEN is 0.
+    """
+
+    def __init__(self, parameters: Parameters) -> None:
+        hgeip = {"hgeip": Out(parameters.geilen + 1)} if parameters.geilen else {}
+        super().__init__({"seip": Out(1), "vseip": Out(1)} | hgeip)
+
+
+class SupervisorPinsSignature(wiring.Signature):
+    """The interrupt pins of a RISC-V hart with machine and supervisor mode alone, as the controller sees them.
+
+    Members
+    -------
+    meip : Out(1)
+        Machine external interrupt: a trap.
+    seip : Out(1)
+        Supervisor external interrupt: an event for the context that runs.
+    """
+
+    def __init__(self) -> None:
+        super().__init__({"meip": Out(1), "seip": Out(1)})
+
+
+def pins_signature(parameters: Parameters) -> wiring.Signature:
+    """The pins of a hart. There is no such signature without a profile."""
+    is_ms = parameters.profile == Profile.RISCV_MS
+    return SupervisorPinsSignature() if is_ms else HypervisorPinsSignature(parameters)
 
 
 assert max(Cause) < 8

@@ -1,15 +1,18 @@
 """The configuration of a controller: the one description that RTL, models and tools share."""
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 __all__ = [
     "LATENCY_CYCLES",
     "OPTIONS",
+    "PIN_CYCLES",
+    "PROFILE_OPTIONS",
     "SYNCHRONIZER_CYCLES",
     "TICK_CYCLES_LOG2",
     "Cause",
     "Parameters",
+    "Profile",
     "Trigger",
 ]
 
@@ -18,6 +21,9 @@ LATENCY_CYCLES = 3
 
 SYNCHRONIZER_CYCLES = 2
 """Clock edges that the synchroniser adds before it."""
+
+PIN_CYCLES = 1
+"""Clock edges from a line to the pins that a profile makes of it: pins come from flip-flops."""
 
 TICK_CYCLES_LOG2 = 10
 """The lowest exponent of STUCK_LIMIT with an effect of its own: ages of services count ticks of 2**10 cycles."""
@@ -29,6 +35,20 @@ OPTIONS = {
     "priority_bits": "--priority-bits",
 }
 """Options of the command line, by the parameters that they set."""
+
+PROFILE_OPTIONS = {"profile": "--profile", "geilen": "--geilen"}
+"""Options of the command line about the harts' pins, by the parameters that they set."""
+
+
+class Profile(StrEnum):
+    """The interrupt pins of the harts that the lines are mapped to. docs/riscv.md has the contract of each pin."""
+
+    NONE = "none"
+    """No pins: the lines alone."""
+    RISCV = "riscv"
+    """RISC-V with the hypervisor extension. Trap line: SEIP; direct line: hgeip, or VSEIP."""
+    RISCV_MS = "riscv-ms"
+    """RISC-V with machine and supervisor mode alone. Trap line: MEIP; direct line: SEIP."""
 
 
 class Trigger(IntEnum):
@@ -86,6 +106,11 @@ class Parameters:
         Width of a priority, 1 to 8. Priority 0 means "never interrupt".
     synchronizer : bool
         Two flip-flops on each source. Leave it out only if every wire is synchronous to the clock.
+    profile : Profile
+        The harts' pins.
+    geilen : int
+        Bits of hgeip, 0 to 63 (Privileged Architecture, "hgeip and hgeie"): bit c is context c. With
+        ``Profile.RISCV`` alone.
 
     Raises
     ------
@@ -100,6 +125,8 @@ class Parameters:
     hart_count: int = 1
     priority_bits: int = 3
     synchronizer: bool = True
+    profile: Profile = Profile.NONE
+    geilen: int = 0
 
     def __post_init__(self) -> None:
         _check("source_count", self.source_count, 1, 1023)
@@ -108,6 +135,13 @@ class Parameters:
         _check("priority_bits", self.priority_bits, 1, 8)
         if not isinstance(self.synchronizer, bool):
             raise TypeError(f"synchronizer must be True or False, not {self.synchronizer!r}")
+        if not isinstance(self.profile, str):
+            raise TypeError(f"profile must be a Profile, not {self.profile!r}")
+        if self.profile not in list(Profile):
+            raise ValueError(f"profile must be one of {', '.join(Profile)}, not {str(self.profile)!r}")
+        _check("geilen", self.geilen, 0, 63)
+        if self.geilen and self.profile != Profile.RISCV:
+            raise ValueError(f"geilen must be 0 with profile {self.profile}, which has no hgeip, not {self.geilen!r}")
 
     @property
     def size(self) -> str:
@@ -153,3 +187,8 @@ class Parameters:
     def pin_to_line_cycles(self) -> int:
         """Clock edges from a source's pin to a valid line (rule ``bounded_latency``)."""
         return LATENCY_CYCLES + (SYNCHRONIZER_CYCLES if self.synchronizer else 0)
+
+    @property
+    def has_pins(self) -> bool:
+        """The controller has pins of harts."""
+        return self.profile != Profile.NONE

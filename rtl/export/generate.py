@@ -74,8 +74,8 @@ def generate(
     """Verilog of a controller: the same text for the same configuration.
 
     It begins with a comment: the configuration, the version of the package, the licence, and a table of the ports,
-    which are ``clk``, ``rst``, ``irq``, ``direct0_valid``, ``trap0_valid``, ... and those of the bus, such as
-    ``s_axi_awaddr``, ...; see ``PREFIXES``.
+    which are ``clk``, ``rst``, ``irq``, ``direct0_valid``, ``trap0_valid``, ..., with a profile ``hart0_seip``,
+    ..., and those of the bus, such as ``s_axi_awaddr``, ...; see ``PREFIXES``.
 
     Parameters
     ----------
@@ -99,6 +99,8 @@ def generate(
     package = metadata(DISTRIBUTION)
     options = [f"{option} {getattr(parameters, name)}" for name, option in OPTIONS.items()]
     options += [f"--bus {bus}"] + [f"--data-width {data_width}"] * (bus in WIDE_BUSES)
+    if parameters.has_pins:
+        options += [f"--profile {parameters.profile}"] + [f"--geilen {parameters.geilen}"] * bool(parameters.geilen)
     options += ["--no-synchronizer"] * (not parameters.synchronizer) + ["--trace"] * trace
     comment = (
         f"{package['Name']} {package['Version']}: {package['Summary']}\n"

@@ -18,6 +18,7 @@ from .doorbells import DoorbellRules
 from .gateway import GatewayRules
 from .lanes import LanesRules
 from .lines import DirectLineRules, TrapLineRules
+from .pins import PinRules, PinsAtPortsRules
 from .promptness import OrderAtPortsRules, PromptnessRules
 from .ram import LutRamRules, SharedRamRules
 from .routing import RoutingRules
@@ -47,6 +48,8 @@ __all__ = [
     "LutRamRules",
     "OrderAtPortsRules",
     "OrderRules",
+    "PinRules",
+    "PinsAtPortsRules",
     "PortRules",
     "PromptnessRules",
     "RoutingRules",

@@ -14,6 +14,7 @@ from hic.rtl.delivery.gateway import Gateways
 from hic.rtl.delivery.routing import Routing
 from hic.rtl.delivery.trap_line import TrapLine
 from hic.rtl.export.verilog import FlatPorts
+from hic.rtl.profile.riscv import RiscvPins
 from hic.rtl.state.counters import Counters
 from hic.rtl.state.ram import LutRam, SharedRam
 from hic.rtl.trace import Trace
@@ -23,12 +24,31 @@ from .bugs import Bug
 __all__ = ["BUGS"]
 
 BUGS = [
+    # RiscvPins
+    Bug(
+        "an event is on the bits of hgeip up to its guest's", RiscvPins,
+        "self.direct_context == c", "self.direct_context >= c", ("HypervisorPins.pin_reason",),
+    ),
+    Bug(
+        "the last guest that has a bit of hgeip asks by VSEIP too", RiscvPins,
+        "(self.direct_context > p.geilen)", "(self.direct_context >= p.geilen)", ("HypervisorPins.pin_reason",),
+    ),
+    Bug(
+        "the last bit of hgeip stays 0", RiscvPins,
+        "range(1, p.geilen + 1)", "range(1, p.geilen)", ("HypervisorPins.pin_bound",),
+    ),
+    Bug(
+        "a trap is SEIP, an event MEIP", RiscvPins,
+        "pins.meip.eq(self.trap_valid), pins.seip.eq(self.direct_valid)",
+        "pins.meip.eq(self.direct_valid), pins.seip.eq(self.trap_valid)",
+        ("SupervisorPins.pin_reason", "SupervisorPins.pin_bound"),
+    ),
+    # Gateways
     Bug(
         "an event in the cycle of a claim is not recorded", Gateways,
         "self.accepted.eq(event & (~self.pending | self.claim))", "self.accepted.eq(event & ~self.pending)",
         ("Gateways.accepted",),
     ),
-    # Gateways
     Bug(
         "an edge is lost when a lower source rises in the same cycle", Gateways,
         "active & Cat(may_ask)", "active & (~active + 1)[:n] & Cat(may_ask)",

@@ -14,6 +14,7 @@ from hic.rtl.delivery.direct_line import DirectLine
 from hic.rtl.delivery.gateway import Gateways
 from hic.rtl.delivery.row_port import RowPort
 from hic.rtl.delivery.trap_line import TrapLine
+from hic.rtl.profile.riscv import RiscvPins
 
 from .bugs import Bug
 
@@ -122,5 +123,11 @@ BUGS = [
         "the lower priority comes first", Arbiter,
         "is_second = is_above(b.key, a.key)", "is_second = is_above(a.key, b.key)",
         ("Controller.priority_order",),
+    ),
+    Bug(
+        "VSEIP stays until the trap line is valid", RiscvPins,
+        "pins.vseip.eq(self.direct_valid & (self.direct_context > p.geilen))",
+        "pins.vseip.eq((pins.vseip & ~self.trap_valid) | (self.direct_valid & (self.direct_context > p.geilen)))",
+        ("Controller.pin_switch", "Controller.pin_claimed"),
     ),
 ]

@@ -28,7 +28,7 @@ from hic.rtl.controller import Controller
 from hic.rtl.delivery.arbiter import Arbiter
 from hic.rtl.delivery.trap_line import notice_layout
 from hic.rtl.export.verilog import FlatPorts
-from hic.rtl.parameters import Parameters
+from hic.rtl.parameters import Parameters, Profile
 from hic.rtl.plic import PLIC_ADDRESS_BITS, Plic, PlicAXI4Lite
 from hic.rtl.state.ram import LutRam, RamUser, SharedRam
 from hic.rtl.top import (
@@ -40,7 +40,9 @@ from hic.rtl.top import (
     ControllerWishbonePipelined,
 )
 
-PARAMETERS = Parameters(source_count=40, context_count=5, hart_count=3, priority_bits=4)
+PARAMETERS = Parameters(
+    source_count=40, context_count=5, hart_count=3, priority_bits=4, profile=Profile.RISCV, geilen=2
+)
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ class Documented:
 
 
 BLOCKS = (
-    "gateways", "routing", "direct0", "trap0", "contexts", "sources", "claim_counters", "rows", "pipeline", "booking",
-    "searcher", "walker", "timer", "reset_sweep", "trace",
+    "gateways", "routing", "direct0", "trap0", "pins0", "contexts", "sources", "claim_counters", "rows", "pipeline",
+    "booking", "searcher", "walker", "timer", "reset_sweep", "trace",
 )
 """Blocks of a controller, by the names that it gives them."""
 
@@ -117,6 +119,8 @@ def examples() -> dict[type, Any]:
         interfaces.BusSignature: (interfaces.BusSignature(25), {}, axi),
         interfaces.DirectLineSignature: (interfaces.DirectLineSignature(PARAMETERS), {}, {}),
         interfaces.TrapLineSignature: (interfaces.TrapLineSignature(PARAMETERS), {}, {}),
+        interfaces.HypervisorPinsSignature: (interfaces.HypervisorPinsSignature(PARAMETERS), {}, {}),
+        interfaces.SupervisorPinsSignature: (interfaces.SupervisorPinsSignature(), {}, {}),
         interfaces.TraceSignature: (interfaces.TraceSignature(PARAMETERS), {}, {}),
     }
 

@@ -1,0 +1,1 @@
+"""Examples: systems that use the controller."""

@@ -1,0 +1,1 @@
+"""Profiles: the controller's lines as the interrupt pins of an architecture."""
