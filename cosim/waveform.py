@@ -34,7 +34,7 @@ _NEEDED = {"clk", "rst", "irq", "direct0_valid", "direct0_source", "direct0_cont
 _BEGIN = re.compile(rb"\s*\$[a-z]")
 _BODY = re.compile(rb"\s*(?:[01xXzZuUwWlLhH-]\S+|[bBrRsS]\S*\s+\S+|#\d+|\$\w+.*|)\s*$", re.DOTALL)
 _CHUNK = 1 << 20
-_OPERATIONS = {each.value: each for each in Operation}
+_OPERATIONS: dict[int, Operation] = {each.value: each for each in Operation.__members__.values()}
 
 
 class LatencyError(Exception):
@@ -362,7 +362,7 @@ class _Sampler:
         wires = value(self._names.wires, 0) << 1
         self._changes = [wires ^ self._wires, *self._changes[:-1]]
         self._wires = wires
-        kind = _OPERATIONS.get(operation, Operation.NONE)
+        kind = _OPERATIONS.get(operation, _OPERATIONS[0])
         disturbed = disturbance(kind, acknowledged, source, context, offset)
         lines = {}
         for line, (valid, shown, extra) in self._names.lines.items():

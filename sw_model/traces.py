@@ -101,9 +101,8 @@ class Trace:
         elif not self.is_timed:
             found.append(self._untimed())
         for cpu in sorted(self.lost | self.lost_uncounted):
-            count = f"{self.lost[cpu]:,}" if self.lost[cpu] else ""
-            more = "an unknown number of" if self.lost_uncounted[cpu] else ""
-            text = " and ".join(filter(None, (count, more)))
+            numbers = [f"{self.lost[cpu]:,}"] * bool(self.lost[cpu])
+            text = " and ".join([*numbers, *["an unknown number of"] * bool(self.lost_uncounted[cpu])])
             found.append(f"{text[0].upper()}{text[1:]} events lost on CPU {cpu}.")
         if self.overwritten:
             found.append(f"{self.overwritten:,} events overwritten before the file was read.")

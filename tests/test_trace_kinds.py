@@ -177,11 +177,13 @@ def test_an_exit_earlier_than_its_entry_is_none() -> None:
 
 
 def test_places_with_an_unknown_number_of_lost_events_are_said() -> None:
-    found = lines(entry("1.1", 3, "rtc"), "CPU:2 [LOST EVENTS]", "CPU:2 [LOST 5 EVENTS]", "CPU:0 [EVENTS DROPPED]")
-    assert (found.lost, found.lost_uncounted) == ({2: 5}, {0: 1, 2: 1})
+    found = lines(entry("1.1", 3, "rtc"), "CPU:2 [LOST EVENTS]", "CPU:2 [LOST 5 EVENTS]", "CPU:0 [EVENTS DROPPED]",
+                  "CPU:3 [LOST 0 EVENTS]")
+    assert (+found.lost, found.lost_uncounted) == ({2: 5}, {0: 1, 2: 1})
     assert found.remarks[:2] == [
         "An unknown number of events lost on CPU 0.", "5 and an unknown number of events lost on CPU 2.",
     ]
+    assert not any("CPU 3" in remark for remark in found.remarks)
 
 
 def test_ticks_need_their_rate() -> None:

@@ -33,7 +33,13 @@ async def test_latency(dut: Any) -> None:
     for context in (0, 1):
         await driver.write_set(context, "ENABLE", 0, sources={s for s in sources if s % 2 == context})
     await driver.write(0, "RUNNING", 0, context=1)
-    for _ in range(80):
+
+    async def lower(source: int) -> None:
+        """A device that is served mostly lowers its level; else the level makes an event again."""
+        if source and _TRIGGERS[source % len(_TRIGGERS)] is Trigger.LEVEL_HIGH and random.random() < 0.8:
+            await bench.port.drive(source, 0)
+
+    for _ in range(100):
         for source in random.sample(sources, random.choice((1, 1, 1, 3))):
             if _TRIGGERS[source % len(_TRIGGERS)] is Trigger.MESSAGE:
                 await driver.write(0, "MESSAGE", source=source)
@@ -43,9 +49,11 @@ async def test_latency(dut: Any) -> None:
         if random.random() < 0.7:
             await bench.port.settle()
             taken = (await bench.port.acknowledge(0)).source
+            await lower(taken)
             if taken:
                 await driver.write(1, "CLAIM", 0, source=taken)
             taken = await driver.read(0, "CLAIM", 0)
+            await lower(taken)
             await driver.write(0, "CLAIM", 0, source=taken)
             await bench.port.advance(400)
     await bench.finish()
