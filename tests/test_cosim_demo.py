@@ -288,7 +288,7 @@ def test_report_says_what_its_figures_are(directory, summary):
     assert "Devices run for 40.0 ms of modelled time; simulating it, and writing this page, took " in page
     for name, meaning in MEANINGS.items():
         figures = "".join(f"<td>{summary['runs'][key]['account'][name]:,}</td>" for key in POLICIES)
-        assert f'<td class="l">{name}</td>{figures} <td class="l">{escape(meaning)}</td>' in page
+        assert f'<td class="l">{name}</td>{figures}<td class="l">{escape(meaning)}</td>' in page
     cost = '<td class="l">trap</td><td>1,575</td><td class="l">CPU cycles</td> <td class="l">DVH: Hypercall, VM</td>'
     assert cost in page
     for row in (each for each in validation() if each.platform == summary["platform"]):

@@ -53,6 +53,7 @@ def hic(*arguments: object, stdin: str | bytes | None = None) -> Result:
 def started(*arguments: object, cwd: Path, **more: object) -> "subprocess.Popen[str]":
     """The command in a process of its own, whose group can be interrupted as a terminal does."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment.pop("PYTHONUNBUFFERED", None)  # what is still to be written at the end is a case of its own
     return subprocess.Popen(
         [sys.executable, "-m", "hic", *map(str, arguments)], cwd=cwd, env=environment, text=True,
         stdout=more.get("stdout", subprocess.PIPE), stderr=subprocess.PIPE, start_new_session=True,
@@ -189,6 +190,16 @@ def test_output_that_is_full_wrong(scenario):
             process = started(*arguments, cwd=ROOT, stdout=full)
             _, printed = process.communicate()
         assert (process.returncode, printed.splitlines()[-1]) == (2, "hic: No space left on device")
+
+
+def test_reader_that_has_gone_is_no_traceback():
+    process = started("run", "hello", "--json", cwd=ROOT)
+    process.stdout.close()
+    with process.stderr:
+        printed = process.stderr.read()
+    assert process.wait() == 1
+    assert "Traceback" not in printed
+    assert "ignored" not in printed
 
 
 @pytest.mark.parametrize(("error", "text", "status"), [

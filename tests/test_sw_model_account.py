@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from hic.sw_model.account import MEANINGS, account, forecasts, late_direct, request_cycles, sums, undelivered
+from hic.sw_model.ledger import Ledger
 from hic.sw_model.machine import Machine, run_at_once, run_scenario
 from hic.sw_model.reference import ReferencePort
 from hic.sw_model.results import Path, RunResult
@@ -50,6 +51,19 @@ def test_counts_add_up_when_a_guest_leaves_and_one_never_completes() -> None:
     assert result.totals.unwanted + result.totals.owed >= result.totals.raised
     for text, (left, right) in sums(result).items():
         assert left == right, text
+
+
+def test_event_of_a_guest_that_leaves_is_withdrawn() -> None:
+    ledger = Ledger()
+    for guest in (2, 3):
+        ledger.asked(1, guest)
+    ledger.raised(1, 0, [2, 3])
+    assert ledger.withdrawn(1, 2) == []
+    ledger.claimed(1, 3, False)
+    ledger.entered(1, 3)
+    ledger.serviced(1, 3, everything=False)
+    totals = ledger.close(lambda source, context: False)
+    assert (totals.owed, totals.withdrawn, totals.handled, totals.waiting, totals.lost) == (2, 1, 1, 0, 0)
 
 
 def test_sums_find_a_count_that_is_wrong() -> None:

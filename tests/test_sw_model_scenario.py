@@ -231,6 +231,20 @@ def test_one_wrong_value_is_one_fault_wrong(old: str, new: str, place: str | Non
     assert place is None or text.splitlines()[line - 1] == place
 
 
+def test_limit_that_is_wrong_limits_nothing_wrong() -> None:
+    controller = "[controller]\npriority_bits = 9\n[[guest]]"
+    text = GOOD.replace("[[guest]]", controller, 1).replace("number = 7", "number = 7\npriority = 200")
+    assert [each[1] for each in faults(text)] == ["controller.priority_bits"]
+
+
+def test_guests_that_are_missing_ask_for_nothing_wrong() -> None:
+    begin, end = GOOD.index("[[ask]]"), GOOD.index("[[source]]")
+    text = (GOOD[:begin] + GOOD[end:]).replace("[[guest]]", "[[gust]]")
+    assert [said for _, path, said in faults(text) if "gust" not in path] == [
+        "there must be at least one [[guest]], not none"
+    ]
+
+
 def test_until_for_ever_is_the_default() -> None:
     assert parse_scenario(GOOD.replace("until_us = 20", "until_us = inf")) == parse_scenario(
         GOOD.replace("until_us = 20\n", "")
