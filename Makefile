@@ -34,7 +34,7 @@ bench: $(VENV)/fpga ## measure speed and size on an ECP5; results in build/bench
 
 lint: $(VENV)/test ## check style and types
 	@ruff check .
-	@rm -rf build/lint && python -m pip install --quiet --no-deps --target build/lint . && ln -s ../../examples build/lint/examples
+	@rm -rf build/lint && python -m pip install --quiet --no-deps --target build/lint .
 	@cd build/lint && mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache
 
 generated: $(VENV)/base ## write the generated documents and the C header anew
@@ -72,7 +72,7 @@ $(VENV)/fpga: $(VENV)/base
 
 $(VENV)/test: $(VENV)/fpga
 	@echo "[set-up] installing the test tools (a minute, once)"
-	@$(INSTALL) '.[dev,formal,fpga,descriptions,integrations,soc]'
+	@$(INSTALL) '.[dev,formal,fpga,descriptions,integrations]'
 	@touch $@
 
 # A missing tool is named, with how to get it (Debian's package).

@@ -250,7 +250,7 @@ CONTRACT = (
     # With pins, of which the last context has VSEIP.
     Block(
         "Controller", lambda p: Controller(_hypervisor(p)),
-        lambda p: PinsAtPortsRules(_hypervisor(p), preamble(_hypervisor(p))), PinsAtPortsRules.RULES, Engine.BOUNDED,
+        lambda p: PinsAtPortsRules(_hypervisor(p), preamble(_hypervisor(p))), ("pin_switch",), Engine.BOUNDED,
         PREAMBLES[preamble] + 12, start=PREAMBLES[preamble], size=CONTRACT_SIZE,
     ),
 )

@@ -26,7 +26,7 @@ from hic.rtl.distribution import DISTRIBUTION
 from hic.rtl.export.generate import BUSES, TOP, WIDE_BUSES, flat_ports, generate
 from hic.rtl.export.ports import ports_of
 from hic.rtl.export.verilog import STAGES, FlatPorts
-from hic.rtl.parameters import Parameters
+from hic.rtl.parameters import Parameters, Profile
 
 SMALL = Parameters(source_count=7, context_count=3, hart_count=2)
 CASES = [
@@ -34,6 +34,12 @@ CASES = [
     pytest.param(SMALL, "core", False, id="core"),
     pytest.param(Parameters(source_count=33, context_count=1, hart_count=1), "axi4lite", False, id="one-context"),
     pytest.param(Parameters(source_count=1, context_count=2, priority_bits=1), "core", True, id="one-source"),
+    pytest.param(
+        Parameters(source_count=3, context_count=3, profile=Profile.RISCV, geilen=1), "core", False, id="riscv"
+    ),
+    pytest.param(
+        Parameters(source_count=3, context_count=3, profile=Profile.RISCV_MS), "axi4lite", False, id="riscv-ms"
+    ),
     *(pytest.param(SMALL, bus, False, id=bus) for bus in ("ahb", "apb", "tilelink", "wishbone", "wishbone-pipelined")),
 ]
 PREFIXES = {"axi4lite": "s_axi_awaddr", "apb": "s_apb_paddr", "ahb": "s_ahb_haddr", "core": "bus_valid",
@@ -52,6 +58,7 @@ PORT = re.compile(
     r"|s_tl_d_(valid|ready|opcode|param|size|source|sink|denied|data|corrupt)"
     r"|s_wb_(cyc|stb|we|adr|dat_w|sel|dat_r|ack|err|stall)"
     r"|bus_(valid|write|address|wdata|strobe|ready|rdata|error)"
+    r"|hart\d+_(meip|seip|vseip|hgeip)"
     r"|trace_(order|accepted|acknowledged|operation|source|context|value)"
 )
 
@@ -138,7 +145,7 @@ def test_each_bit_of_a_port_passes() -> None:
 
 GENERATE = f"""
 from hic.rtl.export.generate import generate
-from hic.rtl.parameters import Parameters
+from hic.rtl.parameters import Parameters, Profile
 print(generate({SMALL!r}, trace=True), end="")
 """
 

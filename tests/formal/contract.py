@@ -125,9 +125,9 @@ BUGS = [
         ("Controller.priority_order",),
     ),
     Bug(
-        "VSEIP stays until the trap line is valid", RiscvPins,
-        "pins.vseip.eq(self.direct_valid & (self.direct_context > p.geilen))",
-        "pins.vseip.eq((pins.vseip & ~self.trap_valid) | (self.direct_valid & (self.direct_context > p.geilen)))",
-        ("Controller.pin_switch", "Controller.pin_claimed"),
+        "a bit of hgeip stays until the trap line is valid", RiscvPins,
+        "pins.hgeip[c].eq(self.direct_valid & (self.direct_context == c))",
+        "pins.hgeip[c].eq((pins.hgeip[c] & ~self.trap_valid) | (self.direct_valid & (self.direct_context == c)))",
+        ("Controller.pin_switch",),
     ),
 ]

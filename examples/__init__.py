@@ -1,1 +1,0 @@
-"""Examples: systems that use the controller."""
