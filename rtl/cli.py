@@ -27,7 +27,7 @@ __all__ = [
 BAD_INPUT = 2
 """Exit status of a command that was asked for what cannot be. 1 is for a run that found a fault."""
 
-BUS_NAMES = ("ahb", "axi4lite", "apb", "core", "tilelink", "wishbone", "wishbone-pipelined")
+BUS_NAMES = ("ahb", "apb", "axi4lite", "core", "tilelink", "wishbone", "wishbone-pipelined")
 """Those of ``rtl.export.generate.BUSES``, which takes long to load."""
 
 OUTPUT_DIRECTORY = click.Path(path_type=Path, file_okay=False)
@@ -159,6 +159,7 @@ def write_folder(path: Path, make: Callable[[Path], object]) -> None:
     "--data-width", default="32", show_default=True, type=click.Choice(["32", "64"]),
     help="Bits of the bus's data; 64 for ahb, tilelink and Wishbone alone.",
 )
+@click.option("--source-id-bits", metavar="N", type=int, help="Width of TileLink's a_source; 8 if not given.")
 @click.option("--no-synchronizer", is_flag=True, help="No two flip-flops on each source: all are synchronous.")
 @click.option(
     PROFILE_OPTIONS["profile"], default=Profile.NONE.value, show_default=True,
@@ -173,7 +174,7 @@ def write_folder(path: Path, make: Callable[[Path], object]) -> None:
 @click.option("-o", "--output", default="-", type=OUTPUT_FILE, help="Where to; standard output if not given.")
 def generate(
     sources: int, contexts: int, harts: int, priority_bits: int, bus: str, data_width: str,
-    no_synchronizer: bool, profile: str, geilen: int, trace: bool, output: Path,
+    source_id_bits: int | None, no_synchronizer: bool, profile: str, geilen: int, trace: bool, output: Path,
 ) -> None:
     """Write the controller as Verilog, module hic: the same text for the same configuration.
 
@@ -189,15 +190,22 @@ def generate(
         disable=not errors.is_terminal,
     ) as bar:
         task = bar.add_task("loading")
+        from .export.generate import bus_options
         from .export.generate import generate as implementation
+
+        width = int(data_width)
+        try:
+            bus_options(bus, width, source_id_bits)
+        except ValueError as error:
+            name, _, rule = str(error).partition(" ")
+            refuse(f"--{name.replace('_', '-')} {rule}")
 
         def progress(stage: str) -> None:
             bar.update(task, description=f"{stage}, {parameters.size}")
 
-        try:
-            text = implementation(parameters, bus=bus, data_width=int(data_width), trace=trace, progress=progress)
-        except ValueError as error:
-            refuse(str(error).replace("data_width of", "--data-width of", 1))
+        text = implementation(
+            parameters, bus=bus, data_width=width, source_id_bits=source_id_bits, trace=trace, progress=progress
+        )
     write(output, text)
 
 

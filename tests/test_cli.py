@@ -125,9 +125,14 @@ def test_generate_options_change_the_ports():
     assert "direct1_valid" in other
 
 
-def test_data_width_of_a_bus_that_has_one_wrong(tmp_path):
-    result = hic("generate", "--bus", "apb", "--data-width", "64", "-o", tmp_path / "hic.v")
-    assert (result.exit_code, result.stderr) == (2, "hic: --data-width of apb must be 32, not 64\n")
+@pytest.mark.parametrize(("bus", "option", "value", "message"), [
+    ("apb", "--data-width", 64, "of apb must be 32, not 64"),
+    ("ahb", "--source-id-bits", 9, "is of tilelink alone, not of ahb"),
+    ("tilelink", "--source-id-bits", 0, "must be at least 1, not 0"),
+])
+def test_width_that_a_bus_cannot_have_wrong(bus, option, value, message, tmp_path):
+    result = hic("generate", "--bus", bus, option, value, "-o", tmp_path / "hic.v")
+    assert (result.exit_code, result.stderr) == (2, f"hic: {option} {message}\n")
     assert os.listdir(tmp_path) == []
 
 

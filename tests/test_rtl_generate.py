@@ -242,3 +242,8 @@ def test_64_bits_have_ports_of_64_bits(bus: str) -> None:
     ports = ports_of(flat_ports(SMALL, bus=bus, data_width=64), (BUSES[bus], Controller))
     data = {"ahb": "s_ahb_hwdata", "tilelink": "s_tl_a_data"}.get(bus, "s_wb_dat_w")
     assert {port.name: port.width for port in ports}[data] == 64
+
+
+def test_source_ids_of_tilelink_have_the_width_that_is_asked_for() -> None:
+    flat = flat_ports(SMALL, bus="tilelink", source_id_bits=11)
+    assert len(flat.s_tl_a_source) == len(flat.s_tl_d_source) == 11

@@ -93,7 +93,8 @@ async def test_refusal(bench: Bench) -> None:
 @on_memory
 async def test_random(bench: Bench) -> None:
     """Each access has its own effect and answer, in the order of the accesses; a read that counts counts once."""
-    random, bus, reads = bench.random, bench.bus, None
+    random, bus = bench.random, bench.bus
+    reads: int | None = None
     expected = dict.fromkeys(range(0, 0x40, 4), 0)
     for address in expected:
         await bus.write(address, 0, 15)
@@ -120,7 +121,8 @@ async def test_cut_short(bench: Bench) -> None:
     bus.pause(None)
     for delay in range(12):
         going = cocotb.start_soon(bus.read(COUNTERS + 4))
-        await ClockCycles(bench.dut.clk, delay) if delay else None
+        if delay:
+            await ClockCycles(bench.dut.clk, delay)
         going.cancel()
         await bench.reset()
         await bus.write(0x30, delay, 15)

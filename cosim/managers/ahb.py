@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import cocotb
 from cocotb.triggers import RisingEdge
@@ -26,7 +26,7 @@ class AHB(WideBus):
     """An AHB-Lite port, the only one on its bus. A manager cannot stall a data phase, so it waits before a transfer."""
 
     PREFIX = "s_ahb"
-    PINS: ClassVar[tuple[str, ...]] = (
+    PINS = (
         "hsel", "htrans", "hwrite", "haddr", "hsize", "hready", "hwdata", "hreadyout", "hresp",
     )
     STROBES = (1, 2, 4, 8, 3, 12, 15)
@@ -72,7 +72,8 @@ class AHB(WideBus):
 
     def watch(self, values: Mapping[str, int]) -> tuple[list[Access], list[Response]]:
         is_selected, kind, write, address, size, ready, data, ends, fails = (values[pin] for pin in self.pins)
-        taken, requests, responses = self._taken, list[Access](), list[Response]()
+        taken = self._taken
+        requests, responses = list[Access](), list[Response]()
         if taken is not None:
             requests.append(access_of_lanes(taken[0], taken[1], data, taken[2]))
             if ends:

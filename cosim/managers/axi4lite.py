@@ -122,7 +122,7 @@ class AXI4Lite(Bus):
     def watch(self, values: Mapping[str, int]) -> tuple[list[Access], list[Response]]:
         has_address, has_data, *write = (values[pin] for pin in self.pins[:5])
         is_asked, address, *responding = (values[pin] for pin in self.pins[5:])
-        requests, responses, before = [], [], self.responding
+        requests, responses, before = list[Access](), list[Response](), self.responding
         if has_address and has_data:
             requests.append(Access(True, *write))
         if is_asked:

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import cocotb
 from cocotb.task import Task
@@ -87,11 +87,11 @@ class Bus(ABC):
         If not, the pins are only watched.
     """
 
-    PINS: tuple[str, ...] = ()
+    PINS: ClassVar[tuple[str, ...]] = ()
     """Pins that say what is asked and answered, without the top module's prefix."""
-    PREFIX = ""
+    PREFIX: ClassVar[str] = ""
     """Of the pins."""
-    STROBES: tuple[int, ...] = tuple(range(16))
+    STROBES: ClassVar[tuple[int, ...]] = tuple(range(16))
     """Those that a write of a word may have."""
 
     def __init__(self, dut: Any, *, drives: bool = True) -> None:

@@ -20,15 +20,15 @@ from .names import names_from_source
 from .ports import port_table, ports_of
 from .verilog import FlatPorts, to_verilog
 
-__all__ = ["BUSES", "PREFIXES", "TOP", "WIDE_BUSES", "flat_ports", "generate", "observed"]
+__all__ = ["BUSES", "PREFIXES", "TOP", "WIDE_BUSES", "bus_options", "flat_ports", "generate", "observed"]
 
 TOP = "hic"
 """Name of the top module."""
 
 BUSES: dict[str, Any] = {
     "ahb": ControllerAHB,
-    "axi4lite": ControllerAXI4Lite,
     "apb": ControllerAPB,
+    "axi4lite": ControllerAXI4Lite,
     "core": Controller,
     "tilelink": ControllerTileLink,
     "wishbone": ControllerWishbone,
@@ -48,16 +48,28 @@ def observed(parameters: Parameters) -> FlatPorts:
     return flat_ports(parameters, trace=True)
 
 
-def flat_ports(
-    parameters: Parameters, *, bus: str = "axi4lite", data_width: int = 32, trace: bool = False
-) -> FlatPorts:
-    """The component that ``generate`` makes Verilog of."""
+def bus_options(bus: str, data_width: int = 32, source_id_bits: int | None = None) -> dict[str, int]:
+    """What the class of a bus is given beside the parameters. Raises ValueError if it cannot have that."""
     if bus not in BUSES:
         raise ValueError(f"bus must be one of {', '.join(map(repr, BUSES))}, not {bus!r}")
     possible = DATA_WIDTHS if bus in WIDE_BUSES else DATA_WIDTHS[:1]
     if data_width not in possible:
         raise ValueError(f"data_width of {bus} must be {' or '.join(map(str, possible))}, not {data_width!r}")
+    if source_id_bits is not None:
+        if bus != "tilelink":
+            raise ValueError(f"source_id_bits is of tilelink alone, not of {bus}")
+        if source_id_bits < 1:
+            raise ValueError(f"source_id_bits must be at least 1, not {source_id_bits!r}")
     options = {"data_width": data_width} if bus in WIDE_BUSES else {}
+    return options | ({} if source_id_bits is None else {"source_bits": source_id_bits})
+
+
+def flat_ports(
+    parameters: Parameters, *, bus: str = "axi4lite", data_width: int = 32, source_id_bits: int | None = None,
+    trace: bool = False,
+) -> FlatPorts:
+    """The component that ``generate`` makes Verilog of."""
+    options = bus_options(bus, data_width, source_id_bits)
     with names_from_source():
         component = BUSES[bus](parameters, **options)
         return FlatPorts(component, PREFIXES, frozenset() if trace else frozenset({"trace"}))
@@ -68,6 +80,7 @@ def generate(
     *,
     bus: str = "axi4lite",
     data_width: int = 32,
+    source_id_bits: int | None = None,
     trace: bool = False,
     progress: Callable[[str], object] = str,
 ) -> str:
@@ -85,6 +98,8 @@ def generate(
         Its bus, one of ``BUSES``.
     data_width : int
         Bits of the bus's data: 32; of one in ``WIDE_BUSES`` also 64.
+    source_id_bits : int, optional
+        Width of TileLink's ``a_source``; 8 if not given.
     trace : bool
         The observation port (``trace_order``, ...) is among the ports.
     progress : callable
@@ -93,14 +108,15 @@ def generate(
     Raises
     ------
     ValueError
-        ``bus`` is another, or cannot have this width.
+        ``bus`` is another, or cannot have these widths.
     """
-    flat = flat_ports(parameters, bus=bus, data_width=data_width, trace=trace)
+    flat = flat_ports(parameters, bus=bus, data_width=data_width, source_id_bits=source_id_bits, trace=trace)
     package = metadata(DISTRIBUTION)
     options = [f"{option} {getattr(parameters, name)}" for name, option in OPTIONS.items()]
     options += [f"--bus {bus}"] + [f"--data-width {data_width}"] * (bus in WIDE_BUSES)
     if parameters.has_pins:
         options += [f"--profile {parameters.profile}"] + [f"--geilen {parameters.geilen}"] * bool(parameters.geilen)
+    options += [] if source_id_bits is None else [f"--source-id-bits {source_id_bits}"]
     options += ["--no-synchronizer"] * (not parameters.synchronizer) + ["--trace"] * trace
     comment = (
         f"{package['Name']} {package['Version']}: {package['Summary']}\n"
