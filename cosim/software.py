@@ -21,6 +21,9 @@ __all__ = [
 BASE = 0x4000_0000
 """Where the controller is on the bus that the C code sees."""
 
+_ENDLESS = 10_000
+"""Accesses of a call that does not end: a hundred times what the longest makes."""
+
 LIBRARY, DECLARATIONS, PROMISES = "software.so", "software.h", "software.json"
 """Files of a directory with C code: the code, its declarations without directives, and a `Promise` of each function."""
 
@@ -171,6 +174,7 @@ class Software:
         try:
             counts = self._counts[threading.get_ident()]
             counts[kind] += 1
+            assert sum(counts) <= _ENDLESS, f"a call has made {_ENDLESS} accesses, and goes on"
             if self.on_access is not None:
                 self.on_access()
             if sum(counts) - 1 == self.failing:

@@ -33,7 +33,7 @@ async def registers_of(port: Port, context: int, source: int) -> dict[tuple[Any,
         or (register.name == "TREE" and indices == (context,))
     ]
     words = range(port.parameters.word_count)
-    hosts = [("ALLOW", (context, w)) for w in words] + [("REQUESTS", (context, w)) for w in words]
+    hosts: list[tuple[str, tuple[int, ...]]] = [(name, (context, w)) for name in ("ALLOW", "REQUESTS") for w in words]
     hosts += [("EVENTS", (context,)), ("TREE", (context,)), ("ROUTE", (source,)), ("TRIGGER", (source,))]
     found = {(name, *indices): await port.read(window_address(context, at)) for name, indices, at in own}
     for name, indices in hosts:

@@ -283,7 +283,25 @@ def test_authority_wrong(bench):
     assert bench.port.controller.running == [0, 2]
 
 
+def test_init_finds_how_the_vmms_own_window_is_numbered(bench):
+    bench.do("hic_set_tree", bench.host, 1, bench.s.new("hic_tree", last=3, by_mode=True))
+    bench.do("hic_init", bench.vmm, bench.s.window(1))
+    assert bench.vmm.by_mode
+    bench.do("hic_set_threshold", bench.vmm, 0, 5)
+    assert bench.port.controller.threshold[1] == 5
+
+
 # Injection and draining.
+
+def test_children_alone_get_an_injection_not_their_children(bench):
+    s, hic, count = bench.s, bench.port.controller, bench.s.ffi.new("uint32_t *")
+    bench.do("hic_set_tree", bench.vmm, 2, s.new("hic_tree", last=3))
+    for context in (1, 2, 3):
+        bench.do("hic_set_allowed", bench.host, context, 0, 1 << DISK)
+        bench.do("plic_enable", s.new("plic", base=s.window(context), sources=40), DISK)
+    assert bench.call("hic_inject_all", bench.vmm, DISK, count) == ("OK", 3)
+    assert (count[0], hic.injected[2], hic.injected[3]) == (1, 1 << DISK, 0)
+
 
 def test_one_refusal_does_not_keep_the_others_from_their_injection(bench):
     hic, s, count = bench.port.controller, bench.s, bench.s.ffi.new("uint32_t *")
@@ -335,11 +353,70 @@ def test_drain_after_a_refusal_leaves_the_context_powerless(bench):
         assert (hic.running, hic.allow[2], hic.enable[2]) == ([0, 0], 0, 0)
 
 
+# The rest of what the words of the headers say.
+
+def test_bits_of_other_sources_stay_and_a_bit_that_is_clear_stays_clear(bench):
+    s, hic = bench.s, bench.port.controller
+    bench.do("hic_set_allowed", bench.host, 1, 0, 0xFFFF_FFFE)
+    plic = s.new("plic", base=s.window(1), sources=40)
+    for source in (5, 6):
+        bench.do("plic_enable", plic, source)
+    for disable, instance in (("plic_disable", (plic,)), ("hic_disable", (bench.vmm, 0))):
+        for _ in range(2):
+            bench.do(disable, *instance, 5)
+            assert hic.enable[1] == 1 << 6
+    for _ in range(2):
+        bench.do("hic_disallow", bench.host, 1, 5)
+        assert hic.allow[1] & 0xFFFF_FFFF == 0xFFFF_FFFE & ~(1 << 5)
+
+
+def test_vector_table_has_a_power_of_two_of_bytes(code):
+    """Of 20 sources: 84 bytes, so 128."""
+    port = ReferencePort(Parameters(source_count=20, context_count=1))
+    s = Software(code, port)
+    hic = s.new("hic")
+    asyncio.run(s.do("hic_init", hic, BASE))
+    asyncio.run(s.do("hic_set_vector_base", hic, 128))
+    assert port.controller.vector_base[0] == 128
+    assert asyncio.run(s.call("hic_set_vector_base", hic, 64)).writes == 0
+
+
 # The example, and two guests that do not disturb each other.
 
 def test_life_of_a_nested_machine(code):
     port = ReferencePort(PARAMETERS)
     assert asyncio.run(nested(Software(code, port), port)) == {"first": 6, "second": 2, "tenant": 1}
+
+
+def test_host_frees_its_trap_line_before_the_vmm_acts(bench):
+    host, enter = bench.s.new("vmm", hic=bench.host[0]), bench.s.ffi.new("uint32_t *")
+    for context in (1, 2):
+        bench.do("hic_set_allowed", bench.host, context, 0, 1 << DISK)
+    guest = bench.s.new("plic", base=bench.s.window(2), sources=40)
+    bench.do("plic_set_priority", guest, DISK, 1)
+    bench.do("plic_enable", guest, DISK)
+    assert bench.port.controller.trap(0).valid
+    bench.do("host_on_trap", host, 0, enter)
+    assert enter[0] == 1
+    assert not bench.port.controller.trap(0).valid
+    assert bench.port.controller.flags[2], "the event stays for the VMM"
+
+
+def test_vmm_ends_the_service_of_a_stuck_source(bench):
+    hic, vmm = bench.port.controller, bench.s.new("vmm", hic=bench.vmm[0])
+    bench.do("hic_set_allowed", bench.host, 1, 0, 1 << DISK)
+    bench.do("hic_route", bench.host, DISK, 1, 0)
+    bench.do("hic_share", bench.vmm, DISK, 2, 0)
+    bench.do("hic_set_priority", bench.vmm, DISK, 1)
+    bench.do("hic_enable", bench.vmm, 0, DISK)
+    bench.do("hic_set_stuck_limit", bench.host, 10)
+    bench.do("hic_run", bench.host, 0, 1)
+    bench.do("hic_message", bench.vmm, DISK)
+    bench.do("hic_claim", bench.vmm, 0, bench.s.ffi.new("uint32_t *"))
+    assert hic.in_service == 1 << DISK
+    hic.advance(6000)
+    bench.do("vmm_on_events", vmm)
+    assert (vmm.stuck, hic.in_service) == (1, 0)
 
 
 def test_window_containment_of_two_guests_of_which_one_boots_while_the_other_takes_interrupts(code):
@@ -390,6 +467,12 @@ def test_fault_of_the_bus_reaches_the_caller_wrong(bench):
     bench.s.on_access = fault
     with pytest.raises(ZeroDivisionError):
         bench.call("hic_message", bench.host, 1)
+
+
+def test_call_that_does_not_end_wrong(bench):
+    bench.s.answers[BASE + MAP["EVENT"].at()] = MAP["EVENT"].pack(context=1, cause=2)  # whatever is cleared
+    with pytest.raises(AssertionError, match=r"^a call has made 10000 accesses, and goes on"):
+        bench.call("vmm_on_events", bench.s.new("vmm", hic=bench.host[0]))
 
 
 def test_port_that_waits_wrong():
