@@ -37,8 +37,8 @@ lint: $(VENV)/test ## check style and types
 	@rm -rf build/lint && python -m pip install --quiet --no-deps --target build/lint .
 	@cd build/lint && mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache
 
-generated: $(VENV)/base ## write the generated documents and the C header anew
-	@hic registers --format markdown -o docs/registers.md
+generated: $(VENV)/test ## write the generated documents anew, with their timing diagrams
+	@hic documents
 	@hic registers --format header -o software/hic_regs.h
 
 clean: ## remove what was built, keep the virtual environment

@@ -1,4 +1,4 @@
-"""Commands of `hic` that judge the RTL in simulation: measure, soak, coverage, mutate."""
+"""Commands of `hic` that simulate the RTL: measure, soak, coverage, mutate; and documents, which draws from it."""
 
 import json
 import os
@@ -274,5 +274,42 @@ def measure(
         sys.exit(1)
 
 
-COMMANDS = (measure, soak, coverage, mutate)
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if a file differs.")
+@click.option("-o", "--output", default="docs", show_default=True, type=_OUTPUT, help="The documents.")
+def documents(check: bool, output: Path) -> None:
+    """Write the generated parts of the documents anew: the register reference, tables of ports and memories, and the
+    timing diagrams, which are drawn from a simulation of the RTL.
+
+    \b
+    Example: hic documents --check
+    """
+    import warnings
+
+    from amaranth.hdl import UnusedElaboratable
+
+    try:
+        from .waveforms.documents import generated, recordings
+    except ModuleNotFoundError as error:
+        _refuse(f"documents needs the package {error.name}; install it with: pip install -e '.[dev]'")
+    # Components are made only to look at their ports, too.
+    warnings.simplefilter("ignore", UnusedElaboratable)
+    if not (output / "integration.md").is_file():
+        _refuse(f"output must be the folder that has integration.md, not {str(output)!r}")
+    try:
+        files = generated(output, recordings())
+    except (OSError, ValueError) as error:
+        _refuse(error)
+    stale = [path for path, text in files.items() if not path.is_file() or path.read_text() != text]
+    for path in stale:
+        if not check:
+            path.parent.mkdir(exist_ok=True)
+            write(path, files[path])
+        console.print(f"{'differs' if check else 'wrote'}: {path}", soft_wrap=True, highlight=False)
+    console.print(f"{len(files) - len(stale)} of {len(files)} files are as generated")
+    if check and stale:
+        sys.exit(1)
+
+
+COMMANDS = (measure, soak, coverage, mutate, documents)
 """To be added to the main command."""

@@ -59,8 +59,8 @@ class Recording:
         if not self._pins.exists():
             raise FileNotFoundError(f"{self._pins} must have been recorded")
         run(design, "hic.cosim.benches.replay", directory, plusargs=(f"+replay={self._pins}", *plusargs))
-        told = (directory / "replay.txt").read_text()
-        return int(told) if told else None
+        cycle = (directory / "replay.txt").read_text()
+        return int(cycle) if cycle else None
 
     def test_at(self, cycle: int) -> str | None:
         """The test that ran in a cycle; None if that is not known."""
@@ -116,7 +116,7 @@ module {name}(
 {declared}
 {driven}
   string path;
-  integer file = 0, told;
+  integer file = 0, items;
   reg records = 0, replays = 0;
   integer count = 0, next_count;
   reg [{bits["input"] - 1}:0] kept_inputs, next_inputs;
@@ -134,7 +134,7 @@ module {name}(
     if ($value$plusargs("replay=%s", path)) begin
       file = $fopen(path, "r");
       replays = 1;
-      told = $fscanf(file, "%d %h %h", count, kept_inputs, kept_outputs);
+      items = $fscanf(file, "%d %h %h", count, kept_inputs, kept_outputs);
     end
   end
   always @(posedge clk) begin
@@ -155,8 +155,8 @@ module {name}(
         replay_cycle <= replay_cycle;
       end else if (count > 1) count <= count - 1;
       else begin
-        told = $fscanf(file, "%d %h %h", next_count, next_inputs, next_outputs);
-        if (told != 3) replay_done <= 1;
+        items = $fscanf(file, "%d %h %h", next_count, next_inputs, next_outputs);
+        if (items != 3) replay_done <= 1;
         count <= next_count;
         kept_inputs <= next_inputs;
         kept_outputs <= next_outputs;

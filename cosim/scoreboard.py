@@ -166,7 +166,7 @@ class Scoreboard:
     def finish(self) -> None:
         """At the end, when all has settled: whatever the golden model would show must be shown."""
         for hart, line in enumerate(self._direct):
-            if line.valid and self._direct_clocks[hart].told:
+            if line.valid and self._direct_clocks[hart].reported:
                 self._fault(FaultKind.LOST, f"hart {hart} was never shown {line}")
         for context in self._due_since:
             self._fault(FaultKind.LOST, f"the doorbell for context {context} never rang")

@@ -13,7 +13,7 @@ from hic.rtl.registers import MAP
 from hic.sw_model.port import BusError, window_address
 from hic.sw_model.reference import ReferenceController
 
-from .aim import Aim
+from .coverage_stimulus import CoverageStimulus
 from .testbench import Testbench
 
 __all__ = ["RandomStimulus", "Workload", "random_parameters"]
@@ -74,7 +74,7 @@ class RandomStimulus:
             (2, self._force), (5, self._route), (3, self._allow), (7, self._enable), (5, self._priority),
             (2, self._threshold), (6, self._run), (1, self._tree), (2, self._trigger), (3, self._events),
             (3, self._dismiss), (6, self._read), (2, self._anything), (1, self._limit), (2, self._idle),
-            (1, self._vector), (100, Aim(bench, random)),
+            (1, self._vector), (100, CoverageStimulus(bench, random)),
         ]
         self._actions += {
             Workload.MIXED: [],

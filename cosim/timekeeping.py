@@ -192,7 +192,7 @@ class AccessClock:
             self._acknowledged_at = sample.cycle
         for write, waiting in self._waiting.items():
             if not waiting.recorded and not sample.responding[not write] and sample.cycle > self._deadline(write):
-                waiting.recorded = True  # is told once
+                waiting.recorded = True  # counts once
                 request = next(each for each in sample.requests if each.write == write)
                 yield f"{request} has had its turn for {sample.cycle - self.turn_of(write)} cycles"
 
@@ -240,12 +240,12 @@ class LineClock:
 
     since: int | None = None
     until: int = 0
-    told: bool = False
+    reported: bool = False
     asked: bool = False
 
     def restart(self) -> None:
         """The line was valid, even if it did not yet show the best event: it is low for no longer than since now."""
-        if not self.told:
+        if not self.reported:
             self.since = None
 
     def excuse(self, until: int) -> None:
@@ -274,18 +274,18 @@ class LineClock:
         fault = None
         if matches:
             # It matched until a cycle ago, however long ago that was looked at.
-            if self.since is not None and not self.told and not self.asked and self.until < self.since:
+            if self.since is not None and not self.reported and not self.asked and self.until < self.since:
                 fault = f"was low in cycles {self.since} to {cycle - 1} for no access and no acknowledge"
-            self.since, self.told, self.asked = None, False, bool(before)
+            self.since, self.reported, self.asked = None, False, bool(before)
             return fault, 0
         if self.since is None:
             self.since = cycle
         self.asked = self.asked or bool(before)
-        if self.told:
+        if self.reported:
             return None, 0
         deadline = max(self.until, until, asked, self.since + before)
         if cycle <= deadline:
             return None, deadline + 1
-        self.told = True
+        self.reported = True
         return f"is wrong for {cycle - self.since + 1} cycles", 0
 

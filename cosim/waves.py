@@ -151,9 +151,9 @@ class _Teller:
     def story(self) -> Story:
         found = []
         for index, event in enumerate(self._events):
-            told = self._words(index, event)
-            if told is not None:
-                found.append((event["cycle"], *told))
+            text = self._words(index, event)
+            if text is not None:
+                found.append((event["cycle"], *text))
         found.sort(key=lambda each: each[0])
         steps = tuple(
             StoryStep(chr(ord("a") + number), cycle, row, text) for number, (cycle, row, text) in enumerate(found)

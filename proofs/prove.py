@@ -61,15 +61,15 @@ def prove(proof: Proof, directory: Path) -> Outcome:
     reached = None
 
     def outcome(result: Result, waves: Path | None = None) -> Outcome:
-        told = account(waves, harness.component, harness.checker) if waves else ()
-        return Outcome(proof, result, time.monotonic() - start, reached, waves, told)
+        steps = account(waves, harness.component, harness.checker) if waves else ()
+        return Outcome(proof, result, time.monotonic() - start, reached, waves, steps)
 
     is_proven, deepest = False, proof.depth
     if proof.engine is Engine.PDR:
         found = run_abc(directory, _PDR, "top")
         is_proven = found.passed is True
         if found.passed is False and found.step is not None:
-            # It may be deeper, and is not told how it comes about.
+            # It may be deeper, and its way there is not printed.
             deepest = max(deepest, found.step + 2)
     if not is_proven:
         counterexample = directory / "counterexample.vcd"

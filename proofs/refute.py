@@ -97,8 +97,8 @@ def _refuted(proof: Proof, harness: Harness, directory: Path) -> list[str]:
         is_induction = proof.engine is Engine.INDUCTION
         holds = not is_induction or run_solver(directory, "induction", "-i", "-t", str(proof.depth)).passed
         return [] if holds else ["no induction"]
-    told = account(directory / "counterexample.vcd", harness.component, harness.checker)
-    return re.findall(r"rule (\S+) is violated", told[-1]) or ["counterexample"]
+    steps = account(directory / "counterexample.vcd", harness.component, harness.checker)
+    return re.findall(r"rule (\S+) is violated", steps[-1]) or ["counterexample"]
 
 
 def _both(ports: Sequence[Port], module: str, missing: Set[str]) -> str:

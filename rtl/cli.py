@@ -255,5 +255,22 @@ def registers(
             write(output, ipxact(parameters))
 
 
-COMMANDS = (generate, registers)
+@click.command()
+@size_options
+def memories(sources: int, contexts: int, harts: int, priority_bits: int) -> None:
+    """Show the memories of a controller, which FPGAs map to RAM and ASICs to macros, as a table in Markdown.
+
+    \b
+    Example: hic memories --sources 256 --contexts 16 --harts 2
+    """
+    parameters = parameters_of(sources, contexts, harts, priority_bits)
+    from .export.memories import block_bits, memory_table
+    from .export.memories import memories as implementation
+
+    found = implementation(parameters)
+    click.echo(memory_table(found), nl=False)
+    click.echo(f"\n{len(found)} memories, block RAM of {block_bits(found):,} bits together")
+
+
+COMMANDS = (generate, registers, memories)
 """To be added to the main command."""

@@ -24,17 +24,17 @@ class BusSignature(wiring.Signature):
     valid : Out(1)
         A request is made.
     write : Out(1)
-        It is a write.
+        The request is a write; else a read.
     address : Out(address_bits)
         Byte address; the two lowest bits are ignored.
     wdata : Out(32)
-        What to write.
+        Word to write.
     strobe : Out(4)
-        Which bytes to write.
+        Bytes of it to write; bit i is byte i.
     ready : In(1)
-        The request is done.
+        The request ends in this cycle, with ``rdata`` and ``error``.
     rdata : In(32)
-        What was read.
+        Word read; 0 with ``error``.
     error : In(1)
         The request was refused, and changed nothing.
     """
@@ -60,7 +60,7 @@ class DirectLineSignature(wiring.Signature):
     valid : Out(1)
         An event for the context that runs on this hart.
     context : Out(context_bits)
-        That context.
+        Number of that context.
     source : Out(source_bits)
         The event's source.
     vector : Out(32)
@@ -88,15 +88,15 @@ class TrapLineSignature(wiring.Signature):
     Members
     -------
     valid : Out(1)
-        There is a reason to enter the hypervisor.
+        The hart has a reason to enter the hypervisor.
     target : Out(context_bits)
-        The VMM that it is for.
+        Number of the VMM that the trap is for.
     cause : Out(3)
-        A ``Cause``.
+        ``Cause``: 1 INTERRUPT, 2 DOORBELL, 3 REQUEST, 4 VIOLATION, 5 STUCK.
     source : Out(source_bits)
         The source, for INTERRUPT and STUCK; else 0.
     context : Out(context_bits)
-        Whom it is about; for INTERRUPT the target.
+        Number of the context that the trap is about; for INTERRUPT the target.
     """
 
     def __init__(self, parameters: Parameters) -> None:

@@ -31,7 +31,7 @@ class Trace(wiring.Component):
     accepted : In(source_count)
         Bit i: an event of source i + 1 becomes pending.
     acknowledged : In(1).array(hart_count)
-        Whether each hart claims what its direct line shows.
+        Element h: hart h claims what its direct line shows.
     operation, source, context, value : In
         Record of an access, of STUCK, or of a doorbell.
     """

@@ -104,7 +104,7 @@ def test_what_a_register_can_hold_says_which_bits_change():
     assert Possible("q", 4, (), "").rises == frozenset()
 
 
-def test_what_cannot_be_is_no_gap_and_what_was_held_to_be_impossible_is_told():
+def test_what_cannot_be_is_no_gap_and_what_was_held_to_be_impossible_is_reported():
     possible = [Possible("q", 4, (0, 1, 9), "no even numbers")]
     code = CodeCoverage(VERILOG, possible=possible)
     code.add(points(

@@ -24,7 +24,7 @@ def design() -> Design:
     return Design(verilog, top="top", arguments=("-Wno-fatal", "-Wno-lint", "-Wno-style"))
 
 
-def test_first_cycle_that_differs_and_its_test_are_told(design: Design, tmp_path: Path) -> None:
+def test_first_cycle_that_differs_and_its_test_are_reported(design: Design, tmp_path: Path) -> None:
     recording = Recording(tmp_path / "recording")
     recording.begin()
     run(design, "hic.cosim.benches.sums", tmp_path / "run", plusargs=(recording.plusarg,), settings=recording.settings)

@@ -125,7 +125,7 @@ def test_stale_trap_line_shows_nothing_that_is_no_more_wrong():
     assert [fault.kind for fault in scoreboard.faults] == [FaultKind.SPURIOUS]
 
 
-def test_line_is_late_in_the_cycle_that_was_told():
+def test_line_is_late_in_the_cycle_that_was_named():
     """The scoreboard says when it has to look again, and then finds that the line does not show what waits."""
     scoreboard = waiting(1)
     quiet = served(Operation.NONE, 1, 0, cycle=10)

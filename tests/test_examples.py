@@ -1,22 +1,80 @@
-"""The examples are built, and their guests get the timer's interrupt."""
+"""The examples run: systems in Verilog, with a testbench in Verilog, and in Amaranth."""
 
+import os
+import re
 import runpy
+import shutil
+import subprocess
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
+import pytest
 from amaranth.sim import Simulator
 
-from hic.cosim.run import Design, run
+from hic.cosim.run import Design, run, tool_environment
 from hic.rtl.export.generate import generate
 from hic.rtl.parameters import Parameters
 from hic.rtl.registers import MAP, WINDOW_BYTES
 
 ROOT = Path(__file__).parent.parent
+EXAMPLES = ROOT / "examples"
+SMALL = Parameters(source_count=8, context_count=4, hart_count=1)
+"""The configuration that the examples name."""
+BENCH = (EXAMPLES / "verilog" / "one_interrupt_tb.v").read_text()
+
+needs_icarus = pytest.mark.skipif(
+    shutil.which("iverilog") is None, reason="Icarus Verilog is not installed; get it with: apt install iverilog"
+)
+
+
+@cache
+def controller() -> str:
+    return generate(SMALL)
+
+
+def output(*command: str, cwd: Path) -> str:
+    """Standard output of a command that must end well."""
+    ended = subprocess.run(
+        command, cwd=cwd, env=os.environ | tool_environment(), capture_output=True, text=True, check=False, timeout=600
+    )
+    assert not ended.returncode, ended.stdout[-2000:] + ended.stderr[-2000:]
+    return ended.stdout
+
+
+def by_icarus(directory: Path, *, verilog: str, bench: str = BENCH) -> list[str]:
+    """Lines that the testbench prints in Icarus."""
+    (directory / "hic.v").write_text(verilog)
+    (directory / "one_interrupt_tb.v").write_text(bench)
+    files = ("one_interrupt_tb.v", "hic.v")
+    output("iverilog", "-g2005", "-s", "one_interrupt_tb", "-o", "one_interrupt.vvp", *files, cwd=directory)
+    return output("vvp", "-n", "one_interrupt.vvp", cwd=directory).splitlines()
+
+
+def by_verilator(directory: Path, *, verilog: str) -> list[str]:
+    """Lines that the testbench prints in Verilator."""
+    (directory / "hic.v").write_text(verilog)
+    (directory / "one_interrupt_tb.v").write_text(BENCH)
+    output(
+        "verilator", "--binary", "--timing", "-CFLAGS", "-std=c++20 -O0", "--output-split", "0", "-Wno-fatal",
+        "--top-module", "one_interrupt_tb", "one_interrupt_tb.v", "hic.v", cwd=directory,
+    )
+    return output("./obj_dir/Vone_interrupt_tb", cwd=directory).splitlines()
+
+
+def without_initial_values(verilog: str) -> str:
+    """The same design, whose registers and memories are unknown until something writes them.
+
+    Yosys' ``dump_module`` is no register: its initial value wakes processes that depend on nothing else.
+    """
+    text = re.sub(r"\n  initial begin\n.*?\n  end(?=\n)", "", verilog, flags=re.DOTALL)
+    return re.sub(r"(\breg (?:\[[^\]]*\] )?(?!dump_module)\w+) +=[^;]*;", r"\1;", text)
 
 
 def test_verilog_example_delivers_to_a_guest(tmp_path):
-    controller = generate(Parameters(source_count=8, context_count=4, hart_count=1), bus="core")
-    source = (ROOT / "examples" / "verilog" / "soc.v").read_text()
-    design = Design(f"{controller}\n{source}", top="soc", arguments=("-Wno-PINCONNECTEMPTY",))
+    core = generate(SMALL, bus="core")
+    source = (EXAMPLES / "verilog" / "soc.v").read_text()
+    design = Design(f"{core}\n{source}", top="soc", arguments=("-Wno-PINCONNECTEMPTY",))
     run(design, "hic.cosim.benches.soc", tmp_path)
 
 
@@ -76,3 +134,32 @@ def test_amaranth_example_delivers_to_a_guest():
     simulator.add_testbench(bench)
     simulator.run()
     assert done
+def test_system_in_amaranth_delivers_to_a_guest(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "amaranth" / "system.py"), run_name="__main__")
+    assert capsys.readouterr().out.split() == ["timer", "timer", "device", "timer", "timer"]
+
+
+@pytest.mark.parametrize("simulate", [pytest.param(by_icarus, marks=needs_icarus), by_verilator])
+def test_testbench_in_verilog_passes(simulate: Callable[..., list[str]], tmp_path: Path) -> None:
+    passed = [line for line in simulate(tmp_path, verilog=controller()) if not line.startswith("- ")]
+    assert passed == ["PASS"]
+
+
+@needs_icarus
+def test_testbench_in_verilog_fails_for_another_latency(tmp_path: Path) -> None:
+    faster = Parameters(source_count=8, context_count=4, hart_count=1, synchronizer=False)
+    *reasons, verdict = by_icarus(tmp_path, verilog=generate(faster))
+    assert all("clocks from the wire to the line is 3, not 5" in line for line in reasons)
+    assert verdict == f"FAIL: {len(reasons)} checks"
+    assert len(reasons) == 2
+
+
+@needs_icarus
+def test_reset_needs_no_initial_values(tmp_path: Path) -> None:
+    """Registers and memories begin unknown, as in an ASIC: reset and its sweep make all known that is read later."""
+    verilog = without_initial_values(controller())
+    assert not re.search(r"\binitial\b|\breg (?:\[[^\]]*\] )?(?!dump_module)\w+ *=", verilog)
+    assert by_icarus(tmp_path, verilog=verilog) == ["PASS"]
+    no_reset = BENCH.replace("rst = 1'b1;", "rst = 1'b0;")
+    assert no_reset != BENCH
+    assert by_icarus(tmp_path, verilog=verilog, bench=no_reset) == ["FAIL: it takes too long"]

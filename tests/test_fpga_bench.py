@@ -106,7 +106,7 @@ def test_component_is_measured_alone_and_fully(directory):
     assert path.logic_ns + path.routing_ns == pytest.approx(1000 / placement.fmax_mhz, rel=0.02)
 
 
-def test_area_and_paths_are_told_by_block(directory):
+def test_area_and_paths_are_reported_by_block(directory):
     netlist = synthesize(Pair(Parameters()), directory)
     areas = block_areas(netlist)
     assert areas["adder"] == Area(lut4=0, ccu2c=4, lutram=0, flip_flops=8, dp16kd=0)
@@ -171,7 +171,7 @@ def test_limits_have_the_paths_that_they_name(directory):
     assert limits.table([one, four, ram]).row_count == 3
 
 
-def test_configuration_that_fails_is_told_and_the_others_go_on(directory, monkeypatch):
+def test_configuration_that_fails_is_reported_and_the_others_go_on(directory, monkeypatch):
     def fail(netlist: Netlist, seed: int, **options: Any) -> Placement:
         if netlist.area.flip_flops == 8:
             raise ToolError("does not fit")

@@ -180,7 +180,7 @@ def test_bounded_search_ends_at_its_depth(tmp_path):
     assert prove(counter("tiny", Engine.BOUNDED, depth=3), tmp_path).result is Result.BOUNDED
 
 
-def test_counterexample_is_told_step_by_step(tmp_path):
+def test_counterexample_is_reported_step_by_step(tmp_path):
     outcome = prove(counter("tiny", Engine.PDR), tmp_path)
     assert outcome.waves is not None
     assert outcome.waves.exists()
@@ -203,7 +203,7 @@ def test_command_prints_a_table(tmp_path):
     assert done.stdout.count("proven") == 3
 
 
-def test_names_of_rules_are_told_in_full_where_there_is_little_room():
+def test_names_of_rules_are_reported_in_full_where_there_is_little_room():
     text = io.StringIO()
     outcomes = [Outcome(each, Result.PROVEN, 100.0, 1) for each in proofs_of(SMALL)]
     Console(file=text, width=80).print(table(outcomes, SMALL))

@@ -64,7 +64,7 @@ class Store(wiring.Component):
     ("writes something else", False),
     ("is early", False),
 ])
-def test_changed_netlist_is_told_from_one_that_does_the_same(change: str, is_same: bool, tmp_path: Path) -> None:
+def test_changed_netlist_differs_from_one_that_does_the_same(change: str, is_same: bool, tmp_path: Path) -> None:
     for name, store in (("rtl", Store()), ("changed", Store(change))):
         (tmp_path / f"{name}_made.il").write_text(rtlil.convert(store, name="top"))
         run_yosys(tmp_path, f"read_rtlil {name}_made.il; proc; memory_collect; opt -purge; write_rtlil {name}.il", name)

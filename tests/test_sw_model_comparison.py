@@ -44,7 +44,7 @@ def handle_less(result: RunResult) -> None:
 @pytest.mark.parametrize(("change", "message"), [
     (raise_more, r"^timer raised \d+ events and \d+$"), (handle_less, r"^B handled \d+ events of timer and \d+$"),
 ])
-def test_events_that_differ_are_told(change: Callable[[RunResult], None], message: str, scenario, runs):
+def test_events_that_differ_are_reported(change: Callable[[RunResult], None], message: str, scenario, runs):
     change(runs[1])
     (found,) = differences(scenario, *runs)
     assert re.match(message, found)

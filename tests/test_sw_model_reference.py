@@ -1382,7 +1382,7 @@ def test_rival_byte_writes_and_the_last_context_work() -> None:
 # The hooks of a scoreboard.
 
 
-def test_follower_does_only_what_it_is_told() -> None:
+def test_follower_does_only_what_is_requested() -> None:
     bench = Bench(autonomous=False)
     bench.write(0, "ALLOW", 1, 0, allow=ALL)
     bench.write(0, "TRIGGER", 3, mode=Trigger.LEVEL_HIGH)

@@ -209,7 +209,7 @@ def test_plic_drivers_run_unmodified_on_the_rtl(tmp_path: Path) -> None:
     play({path.stem: played(path) for path in FILES}, tmp_path)
 
 
-def test_an_answer_that_differs_on_the_rtl_is_told(tmp_path: Path) -> None:
+def test_an_answer_that_differs_on_the_rtl_is_reported(tmp_path: Path) -> None:
     items = played(FILES[0])
     number = next(i for i, item in enumerate(items) if item[0] == "read" and item[2])
     _, address, value = items[number]

@@ -81,11 +81,11 @@ async def notice(bench: Bench, hart: int, context: int, *, within: int | None = 
     while True:
         trap = await bench.port.trap(hart)
         if trap.valid and trap.context == context:
-            told = await bench.driver.read_fields(0, "TRAP", hart)
+            fields = await bench.driver.read_fields(0, "TRAP", hart)
             line = {"source": trap.source, "cause": trap.cause, "target": trap.target, "context": trap.context}
-            assert told == line, f"hart {hart} reads {told}, not {line}"
+            assert fields == line, f"hart {hart} reads {fields}, not {line}"
             return trap.cause
-        assert bench.port.now - start <= limit, f"hart {hart} is told {trap}, not {context}"
+        assert bench.port.now - start <= limit, f"hart {hart} shows {trap}, not {context}"
         await bench.port.advance(20)
 
 
@@ -189,7 +189,7 @@ async def test_doorbell_once_for_each_source(bench: Bench) -> None:
 
 @directed
 async def test_doorbell_once_on_each_hart_the_lowest_context_first(bench: Bench) -> None:
-    """None of the contexts runs, so all is told to the host, on the hart that it wants to hear it on."""
+    """None of the contexts runs, so all doorbells ring at the host, on the hart of their home."""
     contexts = (4, 3, 2, 1)
     for source in contexts:
         await bench.route(source, source)
@@ -289,7 +289,7 @@ async def test_isolation_each_context_on_each_hart(bench: Bench) -> None:
 
 @directed
 async def test_isolation_no_access_lowers_the_line_of_another(bench: Bench) -> None:
-    """Neither the direct line of context 4 nor what the host is told, whatever context 2 and its VMM do."""
+    """Neither the direct line of context 4 nor the trap lines of the host, whatever context 2 and its VMM do."""
     stands: dict[tuple[str, int], tuple[str, int]] = {}
     fallen: list[str] = []
 
@@ -387,7 +387,7 @@ async def test_clean_switch_what_a_vmm_is_shown_while_two_of_its_guests_run(benc
 
 @directed
 async def test_claim_order_context_0_claims_nothing_of_a_vmm(bench: Bench) -> None:
-    """The contexts are a chain, the last one runs, and each VMM above it is to be told of a source."""
+    """The contexts are a chain, the last one runs, and each VMM above it gets notices of a source."""
     await allow_nothing(bench)
     for context in (2, 3):
         await bench.driver.write(0, "TREE", context, last=context)
@@ -608,7 +608,7 @@ async def test_stuck_of_each_source_on_each_hart(bench: Bench) -> None:
         assert (await bench.port.trap(hart)).source == source
         await bench.port.write(window_address(0, MAP["EVENTS"].at(1)), 0xF)
         await bench.port.advance(bench.limits.quiet)
-        assert not (await bench.port.trap(hart)).valid, f"hart {hart} is still told of source {source}"
+        assert not (await bench.port.trap(hart)).valid, f"hart {hart} still shows source {source}"
         await bench.driver.write(1, "FORCE_COMPLETE", source=source)
 
 

@@ -14,7 +14,7 @@ IDENTITY = MAP["IDENTITY"].at()
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def test_cancelled_access(dut: Any) -> None:
-    """Whoever is cancelled while it gets its turn does not keep it."""
+    """A task that is cancelled while it gets its turn does not keep it."""
     port = RtlPort(dut, parameters_from_environment())
     await port.reset()
     for moments in range(6):

@@ -141,7 +141,7 @@ async def test_scenario(dut: Any) -> None:
         result = await run_scenario(scenario, bench.port, observer=log.step, progress=save_progress)
         try:
             await bench.finish()
-        except ScoreboardError as error:  # counted, and told by whoever asked for the run
+        except ScoreboardError as error:  # counted; the caller of the run reports it
             dut._log.error("%s", error)
         log.end(result, bench)
     counts = Counter({kind.value: bench.scoreboard.counts[kind] for kind in FaultKind})

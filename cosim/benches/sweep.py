@@ -20,7 +20,7 @@ _ACCESS_CYCLES = 60
 """Cycles that a read takes, at most."""
 
 _LIMITS = 100
-"""Of service that is too long: for as many times that, at most, until it is told."""
+"""Of service that is too long: for as many times that, at most, until its notice is on the line."""
 
 
 class Sweep(Testbench):
@@ -178,7 +178,7 @@ class Sweep(Testbench):
             await self.driver.write(0, "ROUTE", source, owner=0)
 
     async def managers(self) -> None:
-        """Each VMM forgets a source that it shares: that is told, dismissed and cleared."""
+        """Each VMM forgets a source that it shares: its notice is shown, dismissed and cleared."""
         source = self.sources[-1]
         await self.driver.write(0, "STUCK_LIMIT", exponent=TICK_CYCLES_LOG2)
         for vmm, owner in enumerate(self.guests):
@@ -192,7 +192,7 @@ class Sweep(Testbench):
         await self.driver.write(0, "STUCK_LIMIT", exponent=0)
 
     async def violations(self) -> None:
-        """Each guest is refused something: that is told, dismissed and cleared; and told again."""
+        """Each guest is refused something: its notice is shown, dismissed and cleared; and shown again."""
         for guest in 2 * self.guests:
             with suppress(BusError):
                 await self.driver.read(guest, "RUNNING", 0)
@@ -206,7 +206,7 @@ class Sweep(Testbench):
             if (trap["context"], trap["cause"]) == (context, cause):
                 break
         else:
-            raise AssertionError(f"the host is not told that context {context} has a {cause}")
+            raise AssertionError(f"the host has no notice that context {context} has a {cause}")
         await self.driver.write(0, "TRAP", 0, **trap)
         await self.port.write(window_address(0, MAP["EVENTS"].at(context)), 0xF)
 

@@ -21,7 +21,7 @@ _PHASES = 16
 
 
 def darks_of(bench: Bench) -> list[Dark]:
-    """Is told each dark time from now on."""
+    """Receives each dark time from now on."""
     darks: list[Dark] = []
     bench.monitor.subscribe(DarkMeter(bench.parameters, bench.scoreboard.golden, darks.append))
     return darks

@@ -38,8 +38,8 @@ async def doorbells(stage: Stage, samples: int) -> list[int]:
 
 
 async def notices(stage: Stage, cause: Cause, samples: int) -> list[int]:
-    """A program: the victim runs, and does what its VMM is told of, a request or a violation. From the response of the
-    access to the notice on the trap line."""
+    """A program: the victim runs, and does what makes a notice for its VMM, a request or a violation. From the response
+    of the access to the notice on the trap line."""
     rig, machines, software = stage.rig, stage.machines, stage.software
     vmm, victim = machines.vmm, machines.victim
     enabled = bits(machines.enabled_by(victim)) & 0xFFFFFFFF

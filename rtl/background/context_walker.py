@@ -225,13 +225,13 @@ class ContextWalker(wiring.Component):
             tables.reach.walk_write_address.eq(context[1]),
             tables.reach.walk_write_data.eq(own),
         ]
-        above2, own2, hears, is_due = Signal(p.context_bits), Signal(p.context_bits), Signal(), Signal()
+        above2, own2, may_ring, is_due = Signal(p.context_bits), Signal(p.context_bits), Signal(), Signal()
         m.d.sync += [
             above2.eq(above),
             own2.eq(own),
             flags[2].eq(flags[1]),
             home[2].eq(home[1]),
-            hears.eq(~below),
+            may_ring.eq(~below),
             is_due.eq((context[1] != 0) & ~runs & ((flags[1] & Flag.RUNG) == 0)),
         ]
         injects2 = Signal()
@@ -243,7 +243,7 @@ class ContextWalker(wiring.Component):
 
         # 2: a doorbell is due.
         rings, shows, cause, target = Signal(), Signal(), Signal(3), Signal(p.context_bits)
-        rings_now = is_due & (injects2 | (self._routing.heard & hears))
+        rings_now = is_due & (injects2 | (self._routing.event_waits & may_ring))
         events = flags[2][:4]
         is_stuck = ~rings_now & ((events & ~Flag.STUCK) == 0)
         with m.If(~waits):

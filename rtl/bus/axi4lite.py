@@ -32,19 +32,19 @@ class AXI4LiteSignature(wiring.Signature):
     awaddr, araddr : Out(address_bits)
         Byte address; the two lowest bits are ignored.
     awprot, arprot : Out(3)
-        Ignored: authority belongs to the address, not to who uses it.
+        Ignored: authority belongs to the address, not to the manager.
     awvalid, wvalid, arvalid, bready, rready : Out(1)
-        The manager's side of the handshakes.
+        The manager's side of the handshake.
     wdata : Out(32)
-        What to write.
+        Word to write.
     wstrb : Out(4)
-        Which bytes to write.
+        Bytes of it to write; bit i is byte i.
     awready, wready, arready, bvalid, rvalid : In(1)
-        The subordinate's side of the handshakes.
+        The subordinate's side of the handshake.
     bresp, rresp : In(2)
-        A ``Response``.
+        ``Response``: 0 is OKAY, 2 is SLVERR for an access that the core refused.
     rdata : In(32)
-        What was read; 0 with ``SLVERR``.
+        Word read; 0 with ``SLVERR``.
     """
 
     def __init__(self, address_bits: int) -> None:

@@ -25,8 +25,8 @@ class Routing(wiring.Component):
 
     Same cycle: of ``refresh``, ``strike``, ``drop`` and ``purge`` the surroundings give one at a time.
 
-    Latency: rows are read in the same cycle; rows, flags and priorities change 1 cycle after their strobe; ``heard`` is
-    valid 1 cycle after the row. Throughput: 1 row per cycle.
+    Latency: rows are read in the same cycle; rows, flags and priorities change 1 cycle after their strobe;
+    ``event_waits`` is valid 1 cycle after the row. Throughput: 1 row per cycle.
 
     Parameters
     ----------
@@ -68,9 +68,9 @@ class Routing(wiring.Component):
         Sources with an event to be shown.
     kept : In(source_count)
         The same, a cycle later.
-    heard : Out(1)
+    event_waits : Out(1)
         An enabled event of priority above ``level`` waited for the row's context in the cycle before. 0 after a cycle
-        with ``is_host``: the host hears no doorbell.
+        with ``is_host``: no doorbell rings for the host.
     direct : Out(ArrayLayout(ArrayLayout(StructLayout({"valid", "key"}), source_count), hart_count))
         Entries for the arbiters of the direct lines: key = priority.
     trap : Out(ArrayLayout(ArrayLayout(StructLayout({"valid", "key"}), source_count), hart_count))
@@ -113,7 +113,7 @@ class Routing(wiring.Component):
                 "priority": In(bits),
                 "waiting": In(n),
                 "kept": In(n),
-                "heard": Out(1),
+                "event_waits": Out(1),
                 "direct": Out(entries),
                 "trap": Out(entries),
             }
@@ -187,11 +187,11 @@ class Routing(wiring.Component):
                 m.d.sync += priority.eq(self.priority)
         # Above the level: at least this. Of the host all are.
         least = Signal(p.priority_bits)
-        shown, audible = Signal(n), Signal(n)
+        shown, eligible = Signal(n), Signal(n)
         m.d.comb += [
             least.eq(Mux(self.is_host, 0, self.level + 1)),
             shown.eq(enabled & ~Cat(is_above(least, priority) for priority in priorities)),
-            audible.eq(self.kept & owned & shown),
+            eligible.eq(self.kept & owned & shown),
         ]
         updates_direct = Signal(n)
         m.d.comb += updates_direct.eq(lane & ((owned & of_word(changes | drops)) | (~owned & of_word(drops))))
@@ -220,10 +220,10 @@ class Routing(wiring.Component):
                 ]
 
         # A doorbell may take its time: groups of sources first, all of them a cycle later.
-        groups, hears = Signal(-(-n // 16)), Signal()
+        groups, may_ring = Signal(-(-n // 16)), Signal()
         m.d.sync += [
-            groups.eq(Cat(audible[i : i + 16].any() for i in range(0, n, 16))),
-            hears.eq(~self.is_host & is_open),
+            groups.eq(Cat(eligible[i : i + 16].any() for i in range(0, n, 16))),
+            may_ring.eq(~self.is_host & is_open),
         ]
-        m.d.comb += self.heard.eq(groups.any() & hears)
+        m.d.comb += self.event_waits.eq(groups.any() & may_ring)
         return m

@@ -32,12 +32,12 @@ class LineRules(ContractChecker):
             right.append(
                 ~is_shown[h] | ((line.context == running) & (running != 0) & (injection | (ref.target == running)))
             )
-            audible = ref.of(ref.enabled, running) & ref.of(ref.allowed, running) & (
+            eligible = ref.of(ref.enabled, running) & ref.of(ref.allowed, running) & (
                 ref.of(ref.priority, running) > ref.of(ref.threshold, running)
             )
             waits = (ref.pending & ~ref.in_service) | injection
             has_injection = ref.injected.bit_select(running, 1) | event
-            spurious.append(is_shown[h] & ~(audible & waits & has_injection))
+            spurious.append(is_shown[h] & ~(eligible & waits & has_injection))
         self.rule(m, "isolation", when=Cat(is_shown).any(), then=Cat(right).all())
         self.rule(m, "no_spurious", when=Cat(is_shown).any(), then=~Cat(spurious).any())
 
@@ -50,8 +50,8 @@ class LineRules(ContractChecker):
             guest = ref.of(ref.enabled, ref.target) & (
                 ref.of(ref.priority, ref.target) > ref.of(ref.threshold, ref.target)
             ) & (ref.of(ref.priority, ref.target) > threshold)
-            audible = (own & (ref.target == 0)) | (guest & (ref.target != 0))
-            spurious.append(on_trap[h] & ~(audible & ref.pending & ~ref.in_service))
+            eligible = (own & (ref.target == 0)) | (guest & (ref.target != 0))
+            spurious.append(on_trap[h] & ~(eligible & ref.pending & ~ref.in_service))
         self.rule(m, "trap_isolation", when=Cat(on_trap).any(), then=Cat(right).all())
         self.rule(m, "trap_no_spurious", when=Cat(on_trap).any(), then=~Cat(spurious).any())
 
@@ -86,8 +86,8 @@ class LineRules(ContractChecker):
             ref.element("CLAIM", unit) for unit in range(2 * p.hart_count)
         )
         is_injection = self.trace.value[0]
-        audible = ref.of(ref.enabled, ref.page) & (ref.of(ref.priority, ref.page) != 0) & Cat(running).any()
-        guest = audible & (
+        eligible = ref.of(ref.enabled, ref.page) & (ref.of(ref.priority, ref.page) != 0) & Cat(running).any()
+        guest = eligible & (
             (is_injection & ref.injected.bit_select(ref.page, 1))
             | (~is_injection & ref.pending & ~ref.in_service & (ref.target == ref.page))
         )

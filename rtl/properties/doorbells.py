@@ -57,9 +57,9 @@ class DoorbellRules(ContractChecker):
                 rung, bell = Signal(name=f"rung{c}"), Signal(name=f"bell{c}")
                 m.d.sync += [rung.eq((rung & ~begins) | is_rung), bell.eq((bell & ~moves) | is_rung)]
                 event, injection = self._waits(ref, c)
-                hears = (event | injection | self._others(m, ref, c)) & ~runs
+                has_reason = (event | injection | self._others(m, ref, c)) & ~runs
                 rings.append(is_rung)
-                wrong.append(is_rung & (runs | rung | ~(hears | recent(m, hears, _WALK, f"hears{c}"))))
+                wrong.append(is_rung & (runs | rung | ~(has_reason | recent(m, has_reason, _WALK, f"has_reason{c}"))))
                 due = event & ~runs & ~rung
                 silent.append(self._expired(m, due, f"ring{c}"))
                 late.append(silent[-1] & ~is_rung)

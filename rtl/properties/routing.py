@@ -28,7 +28,7 @@ class RoutingRules(Checker):
         A hart.
     """
 
-    RULES = ("row_kept", "direct_entry", "trap_entry", "heard", "heard_cause")
+    RULES = ("row_kept", "direct_entry", "trap_entry", "event_waits", "event_waits_cause")
     ASSUMPTIONS: ClassVar[Mapping[str, str]] = {
         "exists": "the chosen source and hart exist, and so do the rows and the word that are addressed",
         "one_change": "of refresh, strike and drop there is one at a time: the row port captures or refreshes, and no "
@@ -92,15 +92,15 @@ class RoutingRules(Checker):
                 m, rule, when=is_on | entry.valid,
                 then=(entry.valid == (is_on & own(self.waiting))) & (entry.key == priority),
             )
-        audible = own(self.kept) & owns & enables & above & ~self.is_host
-        self.rule(m, "heard", when=delayed(m, audible, 1, "was_audible"), then=self.heard)
+        eligible = own(self.kept) & owns & enables & above & ~self.is_host
+        self.rule(m, "event_waits", when=delayed(m, eligible, 1, "was_eligible"), then=self.event_waits)
         causes = []
         for i in range(p.source_count):
             each = Signal(p.priority_bits, name=f"priority{i + 1}")
             with m.If((self.source == i + 1) & self.write_priority):
                 m.d.sync += each.eq(self.priority)
             causes.append(self.kept[i] & in_rows[0][i] & in_rows[1][i] & (each > self.level) & ~self.is_host)
-        self.rule(m, "heard_cause", when=self.heard, then=delayed(m, Cat(causes).any(), 1, "any_audible"))
+        self.rule(m, "event_waits_cause", when=self.event_waits, then=delayed(m, Cat(causes).any(), 1, "any_eligible"))
         return m
 
     def _column(self, m: Module, index: int) -> tuple[Value, Value]:

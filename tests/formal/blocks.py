@@ -233,14 +233,14 @@ BUGS = [
         ("Routing.direct_entry", "Routing.trap_entry", "Delivery.isolation", "Delivery.no_spurious"),
     ),
     Bug(
-        "the last source of a group is not heard", Routing,
-        "audible[i : i + 16].any()", "audible[i : min(i + 16, n - 1)].any()",
-        ("Routing.heard",),
+        "the last source of a group does not count", Routing,
+        "eligible[i : i + 16].any()", "eligible[i : min(i + 16, n - 1)].any()",
+        ("Routing.event_waits",),
     ),
     Bug(
-        "an event of another target is heard", Routing,
+        "an event of another target counts", Routing,
         "self.kept & owned & shown", "self.kept & shown",
-        ("Routing.heard_cause",),
+        ("Routing.event_waits_cause",),
     ),
     # AXI4Lite
     Bug(

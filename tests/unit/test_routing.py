@@ -119,19 +119,19 @@ def test_strike_and_drop_take_sources_off_all_lines() -> None:
     simulate(dut, bench)
 
 
-def test_heard_says_a_cycle_later_that_an_event_waits_above_the_level() -> None:
+def test_event_waits_says_a_cycle_later_that_an_event_waits_above_the_level() -> None:
     dut = Routing(PARAMETERS)
 
     async def bench(ctx: Any) -> None:
         await prepare(ctx, dut)
-        for row, kept, level, heard in (
+        for row, kept, level, event_waits in (
             (2, bits(2), 0, 1), (2, bits(2), 3, 0), (2, bits(2, 32), 2, 1), (2, bits(4), 0, 0), (2, bits(32), 0, 1),
             (1, ALL, 0, 0), (2, 0, 0, 0),
         ):
-            before = ctx.get(dut.heard)
+            before = ctx.get(dut.event_waits)
             put(ctx, dut, owned_row=row, enabled_row=row, kept=kept, level=level)
-            assert ctx.get(dut.heard) == before
+            assert ctx.get(dut.event_waits) == before
             await ctx.tick()
-            assert ctx.get(dut.heard) == heard
+            assert ctx.get(dut.event_waits) == event_waits
 
     simulate(dut, bench)

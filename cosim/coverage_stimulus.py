@@ -1,4 +1,4 @@
-"""Stimulus that aims at what functional coverage is still missing."""
+"""Stimulus for points that functional coverage is still missing."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -12,10 +12,10 @@ from hic.sw_model.reference import ReferenceController
 from .coverage import depth_of
 from .testbench import Testbench
 
-__all__ = ["Aim"]
+__all__ = ["CoverageStimulus"]
 
 
-class Aim:
+class CoverageStimulus:
     """Finds a source to which something has not yet happened in the state that it is in, and lets it happen.
 
     Parameters
@@ -29,7 +29,7 @@ class Aim:
     def __init__(self, bench: Testbench, random: Random) -> None:
         self._bench = bench
         self._random = random
-        self._aims: dict[str, Callable[[int], Awaitable[None]]] = {
+        self._operations: dict[str, Callable[[int], Awaitable[None]]] = {
             "complete": self._complete,
             "force": lambda source: self._write(self._governor(source), "FORCE_COMPLETE", value=source),
             "message": lambda source: self._write(self._governor(source), "MESSAGE", value=source),
@@ -43,7 +43,7 @@ class Aim:
             "trigger": self._trigger,
             "refuse": lambda source: self._write(self._target(source), "ROUTE", source, value=0xFF),
         }
-        self._long_aims: dict[str, Callable[[int], Awaitable[None]]] = {
+        self._long_operations: dict[str, Callable[[int], Awaitable[None]]] = {
             "claim injection": self._claim_injection,
             "acknowledge injection": self._show_injection,
             "inject": self._inject,
@@ -67,16 +67,16 @@ class Aim:
         sources = range(1, self._bench.parameters.source_count + 1)
         source = max(self._random.sample(sources, min(4, len(sources))), key=lambda each: len(self._missing(each)))
         missing = self._missing(source)
-        short = [name for name in missing if name in self._aims]
-        long = [name for name in missing if name in self._long_aims]
+        short = [name for name in missing if name in self._operations]
+        long = [name for name in missing if name in self._long_operations]
         contexts = range(self._bench.parameters.context_count)
         most = max(contexts, key=lambda context: len(self._missing(source, context)))
         if len(self._missing(source, most)) > len(missing) + 2:
             await self._move(source, most)
         elif short and not (long and self._random.random() < 0.25):
-            await self._aims[self._random.choice(short)](source)
+            await self._operations[self._random.choice(short)](source)
         elif long:
-            await self._long_aims[self._random.choice(long)](source)
+            await self._long_operations[self._random.choice(long)](source)
 
     def _missing(self, source: int, target: int | None = None) -> list[str]:
         return self._bench.coverage.missing_for(self._golden, source, target)

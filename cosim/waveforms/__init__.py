@@ -1,0 +1,1 @@
+"""Timing diagrams of the documents, drawn from a simulation of the RTL."""
