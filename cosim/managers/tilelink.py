@@ -1,6 +1,7 @@
 """TL-UL: a small manager of our own, because PyPI has none."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from cocotb.triggers import RisingEdge
 
@@ -11,7 +12,14 @@ from .manager import Access, Answer, ForeignResponse, Response, WideBus, access_
 __all__ = ["TileLink"]
 
 _SOURCES = (0, 1, 0x5A, 0xFF)
-_REPLIES = {False: Reply.ACCESS_ACK_DATA.value, True: Reply.ACCESS_ACK.value}
+
+
+def _code(member: Any) -> int:
+    """An opcode as a number."""
+    return int(member.value)
+
+
+_REPLIES = {False: _code(Reply.ACCESS_ACK_DATA), True: _code(Reply.ACCESS_ACK)}
 
 
 def size_of(lanes: int, bytes_: int) -> tuple[int, int]:
@@ -49,7 +57,7 @@ class TileLink(WideBus):
         log2, first = size_of(lanes, bytes_)
         is_full = lanes == (1 << (1 << log2)) - 1 << first
         put = Message.PUT_FULL_DATA if is_full else Message.PUT_PARTIAL_DATA
-        opcode = (put if write else Message.GET).value
+        opcode = _code(put if write else Message.GET)
         answer = await self.message(opcode, address // bytes_ * bytes_ + first, data, lanes, log2)
         return Answer(0 if write else answer.data, answer.error)
 
@@ -96,7 +104,7 @@ class TileLink(WideBus):
             return [self._taken], []
         if not is_asked:
             return [], []
-        access = access_of_lanes(opcode != Message.GET.value, address & -(self.width // 8), data, mask)
+        access = access_of_lanes(opcode != _code(Message.GET), address & -(self.width // 8), data, mask)
         if is_taken:
             self._taken, self._is_upper = access, mask >> 4 != 0
         return [access], []

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from typing import ClassVar
 
 from cocotb.triggers import RisingEdge
 from cocotbext.wishbone.driver import WBOp, WishboneMaster
@@ -18,7 +19,7 @@ class Wishbone(WideBus):
     """A classic Wishbone port. A manager cannot stall an access that has begun, so it waits before it begins one."""
 
     PREFIX = "s_wb"
-    PINS = ("cyc", "stb", "we", "adr", "dat_w", "sel", "ack", "err")
+    PINS: ClassVar[tuple[str, ...]] = ("cyc", "stb", "we", "adr", "dat_w", "sel", "ack", "err")
 
     def drive(self) -> None:
         self._edge = RisingEdge(self._dut.clk)

@@ -90,14 +90,14 @@ class TileLinkRules(Checker):
         )
         self.rule(m, "one_response", when=tl.d_valid | tl.a_ready, then=(tl.d_valid <= owed) & (tl.a_ready == ~owed))
         self.rule(m, "response_prompt", when=delayed(m, done, 1, "done"), then=tl.d_valid)
-        is_data = kept_opcode.matches(Message.GET.value, Message.ARITHMETIC_DATA.value, Message.LOGICAL_DATA.value)
+        is_data = kept_opcode.matches(Message.GET, Message.ARITHMETIC_DATA, Message.LOGICAL_DATA)
         denied = ~was_legal | failed
         self.rule(
             m, "response_faithful", when=tl.d_valid,
             then=(tl.d_source == kept_source) & (tl.d_size == kept_size) & (tl.d_denied == denied)
             & (~(was_legal & is_data) | (tl.d_data == said)) & ((tl.d_param == 0) & (tl.d_sink == 0)),
         )
-        is_known = kept_opcode <= Message.INTENT.value
+        is_known = kept_opcode <= Message.INTENT
         reply = Mux(is_data, Reply.ACCESS_ACK_DATA, Mux(kept_opcode[2], Reply.HINT_ACK, Reply.ACCESS_ACK))
         self.rule(
             m, "opcode_faithful", when=tl.d_valid & is_known,

@@ -22,7 +22,9 @@ class _Rules(Checker):
         Of the bridge.
     """
 
-    RULES = ("request_stable", "request_faithful", "request_made", "one_response", "response_faithful")
+    RULES: ClassVar[tuple[str, ...]] = (
+        "request_stable", "request_faithful", "request_made", "one_response", "response_faithful",
+    )
 
     def __init__(self, address_bits: int, data_width: int = 32) -> None:
         pipelined = isinstance(self, WishbonePipelinedRules)
