@@ -345,3 +345,16 @@ def test_every_configuration_set_can_be_asked_for():
 
     (option,) = (each for each in main.commands["bench"].params if each.name == "set_name")
     assert set(option.type.choices) == CONFIGURATION_SETS.keys()
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (["--profile", "riscv", "--geilen", "64"], "hic: --geilen must be from 0 to 63, not 64"),
+    (["--geilen", "1"], "hic: --geilen must be 0 with profile none, which has no hgeip, not 1"),
+    (["--profile", "riscv-ms", "--geilen", "1"], "hic: --geilen must be 0 with profile riscv-ms, which has no hgeip"),
+    (["--profile", "arm"], "'arm' is not one of 'none', 'riscv', 'riscv-ms'"),
+])
+def test_profile_wrong(options, message):
+    done = CliRunner().invoke(main, ["generate", *options])
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert not done.stdout
