@@ -106,7 +106,7 @@ def _waiver_section() -> str:
         comment.clear()
         rules.clear()
 
-    _, _, rest = files("rtl").joinpath("waivers.vlt").read_text().partition("\n\n")
+    _, _, rest = files("hic.rtl").joinpath("waivers.vlt").read_text().partition("\n\n")
     for line in rest.splitlines():
         if line.startswith("// "):
             if rules:
