@@ -762,7 +762,6 @@ class _Reader:
             values: dict[str, Any] = {}
             times: tuple[int, ...] = ()
             facts: Mapping[str, Any] | None = None
-            facts: Mapping[str, Any] | None = None
             match kind:
                 case "periodic":
                     values = {"period": table.ns("period_us"), "jitter": table.ns("jitter_us", 0, positive=False)}
