@@ -37,10 +37,8 @@ BRIDGES: dict[str, Any] = {
 }
 """By bus and, if it is not 32, its width: the bridge, its port, its rules."""
 
-LONG = ("ahb:64", "wishbone:64", "wishbone-pipelined:64")
-"""All of 64 bits have the same lanes between bridge and core: one of them is enough, but for once."""
 
-
+@pytest.mark.check
 @pytest.mark.parametrize("name", BRIDGES)
 def test_bridge(name: str, tmp_path: Path) -> None:
     bus, _, width = name.partition(":")
@@ -48,9 +46,8 @@ def test_bridge(name: str, tmp_path: Path) -> None:
     run(design, "hic.cosim.benches.bridges", tmp_path, settings={"HIC_BUS": bus, "HIC_WIDTH": width or "32"})
 
 
-@pytest.mark.parametrize("name", [
-    pytest.param(name, marks=pytest.mark.check) if name in LONG else name for name in BRIDGES
-])
+@pytest.mark.check
+@pytest.mark.parametrize("name", BRIDGES)
 def test_lockstep_behind_each_bus(name: str, tmp_path: Path) -> None:
     """Random accesses and events under the scoreboard, as behind AXI4-Lite; the manager stalls at random."""
     bus, _, width = name.partition(":")

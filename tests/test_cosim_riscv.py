@@ -31,17 +31,20 @@ def simulate(parameters: Parameters, bench: str, directory: Path, *, records: in
     run(Design(generate(parameters, trace=True)), f"hic.cosim.benches.{bench}", directory, settings=settings)
 
 
+@pytest.mark.check
 @pytest.mark.parametrize("name", PROFILES)
 def test_directed(name: str, tmp_path: Path) -> None:
     simulate(PROFILES[name], "riscv", tmp_path)
 
 
+@pytest.mark.check
 @pytest.mark.parametrize("name", PROFILES)
 def test_lockstep(name: str, tmp_path: Path) -> None:
     simulate(PROFILES[name], "lockstep", tmp_path, records=4_000)
     assert json.loads((tmp_path / "lockstep.json").read_text())["records"] >= 4_000
 
 
+@pytest.mark.check
 @pytest.mark.parametrize(("name", "old", "new", "fault"), [
     pytest.param("hgeip", "pins.seip.eq(self.trap_valid)", "pins.seip.eq(0)", "late: seip of hart", id="stuck"),
     pytest.param(

@@ -65,17 +65,20 @@ def verilog(folder: Path) -> str:
     return text
 
 
+@pytest.mark.check
 def test_default_core_lints(tmp_path):
     said = tool(fusesoc(tmp_path, "--target", "lint", "::hic"))
     assert "%Warning" not in said
     assert verilog(tmp_path) == generate(Parameters())
 
 
+@pytest.mark.check
 def test_default_core_simulates(tmp_path):
     said = tool(fusesoc(tmp_path, "--target", "sim", "::hic"))
     assert "hic_tb: passed" in said
 
 
+@pytest.mark.check
 def test_parameters_of_another_core_come_through(tmp_path):
     parameters = "{sources: 3, contexts: 2, harts: 2, priority_bits: 1, bus: core, no_synchronizer: true, trace: true}"
     (tmp_path / "cores").mkdir()

@@ -89,6 +89,7 @@ def lint(soc: Path, controller: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=os.environ | tool_environment(), capture_output=True, text=True, check=False)
 
 
+@pytest.mark.check
 def test_verilator_finds_nothing_at_the_controller(verilog, tmp_path):
     done = lint(verilog / "soc.v", verilog / "hic.v")
     assert done.returncode == 0, done.stderr
@@ -98,6 +99,7 @@ def test_verilator_finds_nothing_at_the_controller(verilog, tmp_path):
     assert "PINNOTFOUND" in lint(wrong, verilog / "hic.v").stderr
 
 
+@pytest.mark.check
 def test_soc_reaches_the_controller(verilog, monkeypatch, tmp_path):
     monkeypatch.setenv("HIC_ORIGIN", hex(ORIGIN))
     text = (verilog / "hic.v").read_text() + (verilog / "soc.v").read_text()

@@ -152,6 +152,7 @@ def installed(wheel: Path, tmp_path: Path) -> Callable[[str], Path]:
     return install
 
 
+@pytest.mark.check
 @pytest.mark.parametrize("python", pythons(), ids=lambda path: Path(path).resolve().name)
 def test_installed_command_works_from_an_empty_folder(python, installed, tmp_path):
     hic = installed(python)
