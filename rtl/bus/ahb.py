@@ -40,7 +40,7 @@ class AHBSignature(wiring.Signature):
     hwrite : Out(1)
         The transfer is a write.
     hready : Out(1)
-        The data phase under way on the bus ends with this cycle; with one subordinate, its hreadyout.
+        The data phase on the bus ends in this cycle.
     hreadyout : In(1)
         The data phase of this port ends with this cycle.
     hresp : In(1)

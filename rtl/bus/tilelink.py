@@ -63,13 +63,13 @@ class TileLinkSignature(wiring.Signature):
     a_param : Out(3)
         Ignored.
     a_size : Out(SIZE_BITS)
-        The access is of 2**a_size bytes; of more than the data has it is denied, in one beat.
+        2**a_size bytes; more than the data has are denied, in one beat.
     a_source : Out(source_bits)
         Who asks; the response has it.
     a_address : Out(address_bits)
         Byte address, a multiple of the size, or the access is denied.
     a_mask : Out(data_width // 8)
-        Which bytes to write, or to read: all of the size but for PutPartialData, or the access is denied.
+        Bytes to write or read; all of the size, but for PutPartialData.
     a_data : Out(data_width)
         What to write.
     a_corrupt : Out(1)

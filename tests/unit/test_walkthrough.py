@@ -1,4 +1,5 @@
-"""README, "One interrupt, from register write to guest": its lines, as printed, on the RTL and on the golden model."""
+"""README, "One interrupt, from register write to guest", and how theory.md goes on: the lines, as printed, on the RTL
+and on the golden model."""
 
 import asyncio
 import re
@@ -13,7 +14,11 @@ from hic.rtl.parameters import Cause, Parameters
 from hic.rtl.registers import MAP, WINDOW_BYTES
 from hic.sw_model.reference import ReferencePort
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+PLACES = (
+    (ROOT / "README.md", "One interrupt, from register write to guest"),
+    (ROOT / "docs/theory.md", "Later, a sibling shares it"),
+)
 QUIET = 40
 """Cycles until all lines of the small controller have settled."""
 
@@ -67,10 +72,13 @@ def parse(line: str) -> Step:
 
 
 def steps() -> list[Step]:
-    section = README.read_text().partition("## One interrupt, from register write to guest")[2]
-    block = re.search(r"^```text\n(.*?)^```$", section.partition("\n## ")[0], re.MULTILINE | re.DOTALL)
-    assert block is not None
-    return [parse(line) for line in block[1].splitlines()]
+    lines = list[str]()
+    for path, heading in PLACES:
+        section = path.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
+        block = re.search(r"^```text\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+        assert block is not None, path.name
+        lines += block[1].splitlines()
+    return [parse(line) for line in lines]
 
 
 def test_offsets_are_those_of_the_registers_that_the_text_names() -> None:
