@@ -6,11 +6,11 @@ from math import inf
 
 import click
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from hic.rtl.cli import refuse
+from hic.rtl.console import console, show
 
 __all__ = ["COMMANDS"]
 
@@ -58,8 +58,7 @@ def trace(file: str, clock_hz: float | None, as_json: bool) -> None:
             ", ".join(map(str, each.by_cpu)), None if each.per_second is None else _short(each.per_second),
             *(None if time is None else _duration(time) for time in times),
         )
-    console = Console()
-    console.print(table)
+    show(table)
     tasks = Counter(each.task for each in found.events if each.task)
     remarks = found.remarks
     if tasks:
@@ -120,9 +119,8 @@ def latency(waves: str, scope: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(report.to_dict(), indent=2))
         return
-    console = Console()
     for table in report.tables() if report.legs else ():
-        console.print(table)
+        show(table)
     for note in report.notes():
         console.print(note, markup=False, highlight=False, soft_wrap=True)
 

@@ -77,8 +77,8 @@ def test_names_are_printed_as_written(scenario):
 
 
 def test_advice_of_info_is_printed_as_written(monkeypatch):
-    monkeypatch.setattr("hic.cli._package_version", lambda name: None)
-    monkeypatch.setattr("hic.cli.importlib.metadata.version", lambda name: "0")
+    monkeypatch.setattr("hic.info._package_version", lambda name: None)
+    monkeypatch.setattr("hic.info.importlib.metadata.version", lambda name: "0")
     assert "'.[fpga]'" in hic("info").stdout.replace("\n", "")
 
 
