@@ -263,7 +263,7 @@ def _named(items: Mapping[str, _Named], name: str) -> _Named:
 
 def packaged_scenarios() -> list[str]:
     """Names of the scenarios that ship with the package."""
-    return sorted(Path(each.name).stem for each in files("sw_model").joinpath("scenarios").iterdir())
+    return sorted(Path(each.name).stem for each in files("hic.sw_model").joinpath("scenarios").iterdir())
 
 
 def load_scenario(path: str | Path) -> Scenario:
@@ -286,7 +286,7 @@ def load_scenario(path: str | Path) -> Scenario:
             raise FileNotFoundError(
                 f"Scenario must be a file or one of {', '.join(packaged_scenarios())}, not {str(path)!r}"
             )
-        resource = files("sw_model").joinpath("scenarios", f"{path}.toml")
+        resource = files("hic.sw_model").joinpath("scenarios", f"{path}.toml")
         return parse_scenario(resource.read_text(), f"{path}.toml")
     with path.open("rb") as file:
         return parse_scenario(scenario_text(file, path.name), path.name, path.parent)

@@ -231,7 +231,7 @@ def _finished(reader: TraceReader, clock_hz: float | None) -> Trace:
 
 def packaged_traces() -> list[str]:
     """Names of the traces that ship with the package."""
-    return sorted(each.name for each in files("sw_model").joinpath("traces_data").iterdir())
+    return sorted(each.name for each in files("hic.sw_model").joinpath("traces_data").iterdir())
 
 
 def read_trace(path: str | Path, *, clock_hz: float | None = None) -> Trace:
@@ -248,7 +248,7 @@ def read_trace(path: str | Path, *, clock_hz: float | None = None) -> Trace:
         It is no trace (see `parse_trace`), not text, or damaged where it is packed.
     """
     if not Path(path).exists() and str(path) in packaged_traces():
-        path = str(files("sw_model").joinpath("traces_data", str(path)))
+        path = str(files("hic.sw_model").joinpath("traces_data", str(path)))
     name = "standard input" if str(path) == STANDARD_INPUT else Path(path).name
     reader = TraceReader(name)
     with open_recorded(path) as file:
