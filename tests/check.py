@@ -28,6 +28,8 @@ ROOT = Path(__file__).parent.parent
 RECORD = Path("tests/checked.json")
 RESULTS = Path("build/check")
 IGNORED = {"__pycache__", "build"}
+PATIENCE = 4
+"""With `--minutes`, a part may take this many times what is expected of it before it is ended."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def main(
             continue
         console.print(f"[{number}/{len(waiting)}] {part.name}: {part.title}; about {part.minutes:g} min", markup=False)
         log = RESULTS / f"{part.name}.log"
-        passed, seconds = run(part, root, root / log, None if left is None else left * 60)
+        passed, seconds = run(part, root, root / log, None if left is None else PATIENCE * part.minutes * 60)
         outcomes[part.name] = Outcome(digests[part.name], passed, seconds, f"{datetime.date.today()}")
         save(root / RESULTS / "results.json", outcomes)
         if not passed:

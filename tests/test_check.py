@@ -67,8 +67,9 @@ def test_part_that_failed_is_shown_and_run_again(root: Path) -> None:
 
 
 def test_part_that_takes_too_long_fails(root: Path) -> None:
-    (root / "tests/checks.toml").write_text(TABLE.replace("sh -c 'echo run >> slow.txt'", "sleep 60").replace("5", "0"))
-    found = check(root, "slow", "--minutes", "0.005")
+    table = TABLE.replace("sh -c 'echo run >> slow.txt'", "sleep 60").replace("minutes = 5", "minutes = 0.005")
+    (root / "tests/checks.toml").write_text(table)
+    found = check(root, "slow", "--minutes", "1")
     assert found.exit_code == 1
     assert "failed or took too long" in found.output
 
