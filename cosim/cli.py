@@ -1,4 +1,4 @@
-"""Commands of `hic` that simulate the RTL: measure, soak, coverage, mutate; and documents, which draws from it."""
+"""Commands of `hic` that judge the RTL in simulation, or draw from it: measure, soak, coverage, mutate, documents."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from hic.cosim.spike.cli import spike
 from hic.rtl.cli import OUTPUT_FILE, claim, parameters_of, sizes, write
 from hic.rtl.console import console, progress, show
 
@@ -311,5 +312,5 @@ def documents(check: bool, output: Path) -> None:
         sys.exit(1)
 
 
-COMMANDS = (measure, soak, coverage, mutate, documents)
+COMMANDS = (measure, soak, coverage, mutate, documents, spike)
 """To be added to the main command."""

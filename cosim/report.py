@@ -414,7 +414,8 @@ def page(
 ) -> str:
     """The report: one HTML file that needs no other."""
     environment = Environment(
-        loader=PackageLoader("hic.cosim"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("hic.cosim"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["figure"] = lambda value: "-" if value is None else f"{value:,}"
     return environment.get_template("report.html").render(

@@ -1,0 +1,187 @@
+"""The cells of `hic spike`: each level with each policy, and hostile neighbours."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .build import Built
+from .machine import Chain, HartCounts, Policy, Role, RunFailed, run
+
+__all__ = ["Cell", "CellResult", "Summary", "cells_of", "hostile_cells", "run_cells", "sharing_cells"]
+
+_NEIGHBOUR_SOURCE = 9
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A measurement: a chain of guests, and perhaps a hostile guest of L0 on the second hart."""
+
+    chain: Chain
+    neighbour: Chain | None = None
+
+    @property
+    def name(self) -> str:
+        """Such as ``L2-direct`` or ``L2-direct-beside-hammers``."""
+        other = self.neighbour
+        beside = "" if other is None else f"-beside-{other.role.name.lower().replace('_', '-')}"
+        if other is not None and other.source == self.chain.source:
+            beside = "-by-two"
+        return f"L{self.chain.level}-{self.chain.policy.name.lower()}{beside}"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Of figures: each is one that was measured."""
+
+    minimum: int
+    median: int
+    p99: int
+    maximum: int
+
+    @classmethod
+    def of(cls, figures: list[int]) -> "Summary | None":
+        """None if there are no figures."""
+        if not figures:
+            return None
+        quantiles = np.quantile(figures, [0.0, 0.5, 0.99, 1.0], method="inverted_cdf")
+        return cls(*(int(each) for each in quantiles))
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """The result of a cell.
+
+    Parameters
+    ----------
+    cell : Cell
+        What was run.
+    fault : str
+        Why it ended early; ``""`` if it did not.
+    counts : HartCounts or None
+        Of the measured hart; None if the machine was killed.
+    neighbour : HartCounts or None
+        Of the second hart, if there is one.
+    """
+
+    cell: Cell
+    fault: str
+    counts: HartCounts | None = None
+    neighbour: HartCounts | None = None
+
+    @property
+    def lost(self) -> int:
+        """Interrupts that were to be served and were not."""
+        return self._awaited - sum(each.served for each in self._serving)
+
+    @property
+    def duplicated(self) -> int:
+        """Interrupts that were served though the device had made none."""
+        return sum(each.duplicated for each in self._serving)
+
+    @property
+    def _awaited(self) -> int:
+        chains = [self.cell.chain, *filter(None, [self.cell.neighbour])]
+        return sum(chain.interrupts for chain in chains if chain.role is Role.SERVES)
+
+    @property
+    def _serving(self) -> list[HartCounts]:
+        other = self.cell.neighbour
+        pairs = [(self.cell.chain, self.counts)] + ([] if other is None else [(other, self.neighbour)])
+        return [counts for chain, counts in pairs if counts is not None and chain.role is Role.SERVES]
+
+    @property
+    def is_good(self) -> bool:
+        """True if nothing was lost or duplicated, and the run has ended by itself."""
+        return not self.fault and not self.lost and not self.duplicated
+
+    @property
+    def exits(self) -> dict[int, float]:
+        """Exits to the VMM of each level, per interrupt; of two guests that share one, those on both harts."""
+        counts = self.counts
+        if counts is None or not counts.served:
+            return {}
+        return {
+            level: sum(each.exits.get(level, 0) for each in self._serving) / counts.served
+            for level in range(self.cell.chain.level)
+        }
+
+    @property
+    def to_handler(self) -> Summary | None:
+        """Instructions from the wire to the first one of the handler."""
+        return Summary.of([handler for each in self._serving for handler, _ in each.samples])
+
+    @property
+    def to_completion(self) -> Summary | None:
+        """Instructions from the wire to the leaf's report that it has completed."""
+        return Summary.of([served for each in self._serving for _, served in each.samples])
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        counts, neighbour = self.counts, self.neighbour
+        return {
+            "cell": self.cell.name, "level": self.cell.chain.level, "policy": self.cell.chain.policy.name.lower(),
+            "device": self.cell.chain.device.name.lower(), "fault": self.fault,
+            "interrupts": 0 if counts is None else counts.served, "lost": self.lost, "duplicated": self.duplicated,
+            "exits_per_interrupt": {f"L{level}": exits for level, exits in self.exits.items()},
+            "causes_of_exits_to_L0": {} if counts is None else counts.causes,
+            "instructions_to_handler": None if self.to_handler is None else vars(self.to_handler),
+            "instructions_to_completion": None if self.to_completion is None else vars(self.to_completion),
+            "neighbour": None if neighbour is None else {
+                "role": self.cell.neighbour.role.name.lower() if self.cell.neighbour else "",
+                "instructions": neighbour.instructions, "interrupts_made": neighbour.raised,
+                "interrupts": neighbour.served,
+                "ended_by_force": neighbour.stuck, "violations": neighbour.violations,
+            },
+        }
+
+
+def cells_of(levels: tuple[int, ...], policies: tuple[Policy, ...], interrupts: int) -> list[Cell]:
+    """A cell of each level with each policy."""
+    return [Cell(Chain(level, policy, interrupts)) for policy in policies for level in levels]
+
+
+def sharing_cells(interrupts: int) -> list[Cell]:
+    """Two guests of L0, on two harts, which share a device: L0 injects each interrupt into both."""
+    chain = Chain(1, Policy.SHARED, interrupts)
+    return [Cell(chain, chain)]
+
+
+def hostile_cells(interrupts: int) -> list[Cell]:
+    """A guest two levels down beside a guest of L0, on the other hart, that never completes or hammers its window."""
+    return [
+        Cell(
+            Chain(2, Policy.DIRECT, interrupts),
+            Chain(1, policy, interrupts, source=_NEIGHBOUR_SOURCE, role=role),
+        )
+        for policy, role in ((Policy.SHARED, Role.NEVER_COMPLETES), (Policy.DIRECT, Role.HAMMERS))
+    ]
+
+
+def run_cells(
+    built: Built, cells: list[Cell], directory: Path, *, seed: int = 1, clocks: int = 1, instructions: int = 1,
+    gate: int = 64, seconds: float = 120.0, workers: int = os.cpu_count() or 1,
+    progress: Callable[[Cell], object] = str,
+) -> list[CellResult]:
+    """Runs cells, some at the same time, each in a directory of its name. Parameters are those of `machine.run`."""
+
+    def one(cell: Cell) -> CellResult:
+        chains = (cell.chain,) if cell.neighbour is None else (cell.chain, cell.neighbour)
+        try:
+            outcome = run(
+                built, chains, directory / cell.name, seed=seed, clocks=clocks, instructions=instructions, gate=gate,
+                seconds=seconds,
+            )
+        except RunFailed as error:
+            return CellResult(cell, str(error))
+        finally:
+            progress(cell)
+        fault = f"{outcome.fault}: {outcome.console.strip()}" if outcome.fault else ""
+        return CellResult(cell, fault, outcome.harts[0], outcome.harts[1] if len(outcome.harts) > 1 else None)
+
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        return list(pool.map(one, cells))

@@ -1,0 +1,108 @@
+"""The command `hic spike`."""
+
+import json
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from hic.rtl.cli import OUTPUT_DIRECTORY, refuse, write
+
+__all__ = ["spike"]
+
+_IMAGE = click.Path(path_type=Path, dir_okay=False, resolve_path=True)
+_POLICIES = ("direct", "shared", "trapped")
+
+
+@click.command()
+@click.option("--level", "levels", multiple=True, type=click.IntRange(1, 4), default=(1, 2, 3, 4), show_default=True,
+              help="Of the leaf guest; may be given several times.")
+@click.option("--policy", "policies", multiple=True, type=click.Choice(_POLICIES), default=_POLICIES,
+              show_default=True, help="How its interrupts reach it; may be given several times.")
+@click.option("--interrupts", default=1_000, show_default=True, type=click.IntRange(1, 1_000_000), help="In each cell.")
+@click.option("--pairs/--no-pairs", default=True, show_default=True,
+              help="Cells of two guests on two harts: that share a source, and of which one is hostile.")
+@click.option("--clocks", default=1, show_default=True, type=click.IntRange(1, 1_000),
+              help="Clocks of the controller that pass ...")
+@click.option("--instructions", default=1, show_default=True, type=click.IntRange(1, 1_000),
+              help="... while a hart executes so many instructions.")
+@click.option("--gate", default=64, show_default=True, metavar="CLOCKS", type=int,
+              help="The controller's clock stands still after so many without a change of its inputs; 0 = never.")
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="When devices interrupt.")
+@click.option("--limit", default=300, show_default=True, metavar="SECONDS", type=click.IntRange(1, 36_000),
+              help="After which a cell is killed.")
+@click.option("--workers", default=os.cpu_count() or 1, show_default="all processors", type=click.IntRange(min=1),
+              help="Cells at the same time.")
+@click.option("--hypervisor", type=_IMAGE, help="An image of one's own for the VMMs (docs/spike.md).")
+@click.option("--leaf", type=_IMAGE, help="An image of one's own for the leaf guest.")
+@click.option("-o", "--output", default="build/spike-results", show_default=True, type=OUTPUT_DIRECTORY)
+def spike(
+    levels: tuple[int, ...], policies: tuple[str, ...], interrupts: int, pairs: bool, clocks: int, instructions: int,
+    gate: int, seed: int, limit: int, workers: int, hypervisor: Path | None, leaf: Path | None, output: Path,
+) -> None:
+    """Run hypervisors in hypervisors on the RTL, on RISC-V harts of Spike, and count exits and instructions.
+
+    Builds the machine first, which takes a minute or two, once. Writes OUTPUT/spike.json, latency.svg and exits.svg.
+
+    \b
+    Exit status 1 if an interrupt was lost or duplicated, or software gave up.
+    Example: hic spike --level 1 --level 2 --policy direct --policy trapped
+    """
+    from hic.cosim.run import BuildFailed
+
+    from .build import HARTS, PARAMETERS, build, versions
+    from .cells import cells_of, hostile_cells, run_cells, sharing_cells
+    from .machine import Policy
+    from .report import save_pictures, table
+
+    least = 2 * PARAMETERS.context_count + 24
+    if gate != 0 and gate <= least:
+        refuse(f"--gate must be 0, or above the bound of notices, which is {least} clocks, not {gate}")
+    for option, image in (("--hypervisor", hypervisor), ("--leaf", leaf)):
+        if image is not None and not image.is_file():
+            refuse(f"{option} must be an ELF file, but there is no file {image}")
+    cells = cells_of(tuple(sorted(set(levels))), tuple(Policy[name.upper()] for name in dict.fromkeys(policies)),
+                     interrupts)
+    cells += [*sharing_cells(interrupts), *hostile_cells(interrupts)] if pairs else []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("building the machine", total=len(cells))
+        try:
+            built = build()
+            built = replace(built, hypervisor=hypervisor or built.hypervisor, leaf=leaf or built.leaf)
+        except BuildFailed as error:
+            bar.stop()
+            refuse(error)
+        bar.update(task, description="cells")
+        start = time.monotonic()
+        results = run_cells(
+            built, cells, output, seed=seed, clocks=clocks, instructions=instructions, gate=gate, seconds=limit,
+            workers=workers, progress=lambda _: bar.update(task, advance=1),
+        )
+        seconds = time.monotonic() - start
+    settings = {
+        "sources": PARAMETERS.source_count, "contexts": PARAMETERS.context_count, "harts": HARTS, "seed": seed,
+        "clocks": clocks, "instructions": instructions, "gate": gate, "interrupts": interrupts,
+    }
+    data = {
+        "settings": settings, "versions": versions(), "seconds": round(seconds, 1),
+        "cells": [result.to_dict() for result in results],
+    }
+    write(output / "spike.json", json.dumps(data, indent=2) + "\n")
+    pictures = save_pictures(results, output)
+    shown = table(results)
+    needed = console.measure(shown, options=console.options.update(width=1000)).maximum
+    Console(width=max(needed, console.width)).print(shown)
+    console.print(f"{len(cells)} cells in {seconds:.0f} s", highlight=False)
+    console.print(f"wrote {output / 'spike.json'}, {', '.join(path.name for path in pictures)}", soft_wrap=True)
+    for result in results:
+        if result.fault:
+            click.echo(f"hic: {result.cell.name}: {result.fault}", err=True)
+    if not all(result.is_good for result in results):
+        sys.exit(1)

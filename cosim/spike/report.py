@@ -1,0 +1,97 @@
+"""Tables and pictures of `hic spike`."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from .cells import CellResult, Summary
+
+__all__ = ["save_pictures", "table"]
+
+_COLOURS = {"direct": "#1b7837", "shared": "#2166ac", "trapped": "#b2182b"}
+
+
+def _figures(summary: Summary | None) -> str:
+    if summary is None:
+        return "-"
+    return f"{summary.minimum:,} / {summary.median:,} / {summary.p99:,} / {summary.maximum:,}"
+
+
+def table(results: list[CellResult]) -> Table:
+    """One row a cell."""
+    found = Table("cell", title="The RTL under harts of Spike: instructions and exits, no cycles")
+    for heading in ("served", "lost", "duplicated", "exits per interrupt: L0, L1, ...",
+                    "instructions to the handler: min / median / p99 / max", "to completion"):
+        found.add_column(heading, justify="right")
+    for result in results:
+        exits = ", ".join(f"{each:.3g}" for each in result.exits.values()) or "-"
+        served = 0 if result.counts is None else result.counts.served
+        found.add_row(
+            result.cell.name, f"{served:,}", str(result.lost), str(result.duplicated), exits,
+            _figures(result.to_handler), _figures(result.to_completion),
+        )
+    return found
+
+
+def save_pictures(results: list[CellResult], directory: Path) -> list[Path]:
+    """Saves ``latency.svg`` and ``exits.svg`` of the cells without a neighbour; returns their paths."""
+    from matplotlib.figure import Figure
+
+    chosen = [each for each in results if each.cell.neighbour is None and each.counts is not None]
+    levels = sorted({each.cell.chain.level for each in chosen})
+    policies = list(dict.fromkeys(each.cell.chain.policy.name.lower() for each in chosen))
+    width = 0.8 / max(len(policies), 1)
+    paths = []
+
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    for axes, title, pick in zip(
+        figure.subplots(1, 2, sharey=True), ("wire to first instruction of the handler", "wire to completion"),
+        (lambda each: each.to_handler, lambda each: each.to_completion), strict=True,
+    ):
+        for index, policy in enumerate(policies):
+            for each in chosen:
+                summary = pick(each)
+                if each.cell.chain.policy.name.lower() != policy or summary is None:
+                    continue
+                place = levels.index(each.cell.chain.level) + (index - (len(policies) - 1) / 2) * width
+                axes.bar(place, summary.median, width * 0.92, color=_COLOURS[policy], label=policy)
+                low, high = summary.median - summary.minimum, summary.maximum - summary.median
+                axes.errorbar(place, summary.median, [[low], [high]], color="black", capsize=3, linewidth=1)
+                axes.annotate(f"{summary.median:,}", (place, summary.maximum), ha="center", va="bottom", fontsize=7)
+        axes.set(title=title, yscale="log", xticks=range(len(levels)), xticklabels=[f"L{each}" for each in levels])
+        axes.set_axisbelow(True)
+        axes.grid(axis="y", alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylabel("instructions: median, with minimum and maximum")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    figure.axes[0].legend(unique.values(), unique.keys(), frameon=False, loc="upper left")
+    paths.append(_save(figure, directory / "latency.svg"))
+
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots()
+    names = [each.cell.name for each in chosen]
+    depth = max(levels, default=0)
+    for level in range(depth):
+        heights = [each.exits.get(level, 0.0) for each in chosen]
+        places = [place + (level - (depth - 1) / 2) * 0.8 / depth for place in range(len(chosen))]
+        shade = str(0.15 + 0.6 * level / depth)
+        bars = axes.bar(places, heights, 0.8 / depth * 0.92, color=shade, label=f"to L{level}")
+        shown = [
+            f"{height:.3g}" if level < each.cell.chain.level else ""
+            for height, each in zip(heights, chosen, strict=True)
+        ]
+        axes.bar_label(bars, shown, fontsize=7)
+    axes.set(ylabel="exits per interrupt", xticks=range(len(names)), xticklabels=names)
+    axes.set_yscale("symlog", linthresh=1)
+    axes.set_ylim(bottom=0)
+    axes.tick_params(axis="x", labelrotation=20)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, loc="upper left")
+    paths.append(_save(figure, directory / "exits.svg"))
+    return paths
+
+
+def _save(figure: object, path: Path) -> Path:
+    figure.savefig(path, metadata={"Date": None})  # type: ignore[attr-defined]
+    return path

@@ -1,0 +1,52 @@
+// The generated controller under Verilator, with its lines, its wires and its bus. HIC_HARTS is its number of harts.
+#ifndef CONTROLLER_H
+#define CONTROLLER_H
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+class Vhic;
+
+class Controller {
+public:
+    static constexpr uint32_t kWindowBytes = 0x400000;
+
+    // `gate` is the number of clocks without a change of any input after which the clock is gated; 0 = never. It must
+    // exceed the bound of notices (docs/architecture.md, section 9, K). While STUCK_LIMIT is set nothing is gated.
+    explicit Controller(uint64_t gate);
+    ~Controller();
+
+    // Runs to a point of time, in clocks since reset has ended. A time that is past changes nothing.
+    void advance(uint64_t clock);
+
+    // One access of 32 bits, from now on: time goes on until it is answered. Returns false if it is refused.
+    bool access(uint32_t address, bool write, uint32_t &data);
+
+    // Drives the wire of a source.
+    void drive(uint32_t source, bool level);
+
+    // The lines of a hart at a clock: now, or one of those that an access of another hart has just taken.
+    bool direct(uint32_t hart, uint64_t clock) const { return lines(clock).direct[hart]; }
+    bool trap(uint32_t hart, uint64_t clock) const { return lines(clock).trap[hart]; }
+    uint64_t now() const { return now_; }
+    uint64_t evaluated() const { return evaluated_; }
+
+private:
+    struct Lines {
+        std::array<bool, HIC_HARTS> direct{}, trap{};
+    };
+    static constexpr uint64_t kHistory = 16384; // longer than an access
+
+    void tick();
+    const Lines &lines(uint64_t clock) const { return clock < now_ ? history_[clock % kHistory] : lines_; }
+
+    std::unique_ptr<Vhic> model_;
+    Lines lines_;
+    std::vector<Lines> history_{kHistory};
+    uint64_t gate_, now_ = 0, evaluated_ = 0, quiet_ = 0;
+    bool stuck_limit_ = false;
+};
+
+#endif

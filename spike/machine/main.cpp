@@ -1,0 +1,137 @@
+// hic-spike: runs a hypervisor and a guest on harts of Spike with the controller, and writes the measurement as JSON.
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <stdexcept>
+
+#include "machine.h"
+
+namespace {
+uint64_t number_of(const std::string &name, const std::string &text)
+{
+    size_t used = 0;
+    uint64_t value = 0;
+    try {
+        value = std::stoull(text, &used, 0);
+    } catch (const std::exception &) {
+        used = 0;
+    }
+    if (used == 0 || used != text.size() || text[0] == '-') {
+        throw std::runtime_error("--" + name + " must be a number, not '" + text + "'");
+    }
+    return value;
+}
+
+// DEPTH:POLICY:SOURCE:ROLE:DEVICE:INTERRUPTS
+Chain chain_of(const std::string &text)
+{
+    std::vector<uint32_t> fields;
+    for (size_t start = 0; start <= text.size();) {
+        const size_t end = std::min(text.find(':', start), text.size());
+        fields.push_back(static_cast<uint32_t>(number_of("chain", text.substr(start, end - start))));
+        start = end + 1;
+    }
+    if (fields.size() != 6 || fields[0] < 1 || fields[0] > 4 || fields[1] > 2 || fields[2] < 1 || fields[2] > 31 ||
+        fields[3] > 2 || fields[4] > 2) {
+        throw std::runtime_error("--chain must be DEPTH:POLICY:SOURCE:ROLE:DEVICE:INTERRUPTS, with a depth of 1 to 4, "
+                                 "policy, role and device of 0 to 2 and a source of 1 to 31, not '" + text + "'");
+    }
+    return {fields[0], fields[1], fields[2], fields[3], fields[4], fields[5]};
+}
+
+Options parse(int count, char **arguments)
+{
+    Options options;
+    const std::map<std::string, std::string *> texts = {
+        {"hypervisor", &options.hypervisor}, {"guest", &options.guest}, {"output", &options.output}};
+    const std::map<std::string, uint64_t *> numbers = {
+        {"seed", &options.seed},         {"clocks", &options.clocks}, {"instructions", &options.instructions},
+        {"gate", &options.gate},         {"idle", &options.idle},     {"patience", &options.patience},
+        {"settle", &options.settle}};
+    for (int index = 1; index < count; index++) {
+        const std::string argument = arguments[index];
+        const size_t equals = argument.find('=');
+        const std::string name = argument.substr(0, equals).substr(argument.rfind("--", 0) == 0 ? 2 : 0);
+        const std::string value = equals == std::string::npos ? "" : argument.substr(equals + 1);
+        if (texts.count(name) != 0) {
+            *texts.at(name) = value;
+        } else if (numbers.count(name) != 0) {
+            *numbers.at(name) = number_of(name, value);
+        } else if (name == "chain") {
+            options.chains.push_back(chain_of(value));
+        } else {
+            throw std::runtime_error("unknown argument " + argument);
+        }
+    }
+    if (options.chains.empty() || options.chains.size() > HIC_HARTS) {
+        throw std::runtime_error("--chain must be given once for each hart, at most " + std::to_string(HIC_HARTS) +
+                                 " times, not " + std::to_string(options.chains.size()));
+    }
+    if (options.clocks == 0 || options.instructions == 0) {
+        throw std::runtime_error("--clocks and --instructions must be at least 1");
+    }
+    return options;
+}
+
+template <typename Values> void write_counts(std::ostream &out, const Values &values)
+{
+    const char *separator = "";
+    out << "{";
+    for (size_t index = 0; index < std::size(values); index++) {
+        if (values[index] != 0) {
+            out << separator << '"' << index << "\": " << values[index];
+            separator = ", ";
+        }
+    }
+    out << "}";
+}
+
+void write(std::ostream &out, const Machine &machine, const std::string &fault)
+{
+    const char *separator = "";
+    out << "{\"fault\": \"" << fault << "\", \"clocks\": " << machine.controller().now()
+        << ", \"evaluated\": " << machine.controller().evaluated() << ", \"harts\": [";
+    for (uint32_t hart = 0; hart < machine.board().chains().size(); hart++) {
+        const Record &record = machine.board().record(hart);
+        out << separator << "\n{\"instructions\": " << record.instructions << ", \"raised\": " << record.raised
+            << ", \"served\": " << record.served << ", \"duplicated\": " << record.duplicated
+            << ", \"stuck\": " << record.stuck << ", \"violations\": " << record.violations << ", \"exits\": ";
+        write_counts(out, record.exits);
+        out << ", \"causes\": ";
+        write_counts(out, record.causes);
+        out << ", \"samples\": [";
+        separator = "";
+        for (const Sample &sample : record.samples) {
+            out << separator << "[" << sample.handler << "," << sample.served << "]";
+            separator = ",";
+        }
+        out << "]}";
+        separator = ",";
+    }
+    out << "]}\n";
+}
+} // namespace
+
+int main(int count, char **arguments)
+{
+    try {
+        const Options options = parse(count, arguments);
+        Machine machine(options);
+        const std::string fault = machine.run();
+        std::ofstream out(options.output);
+        write(out, machine, fault);
+        if (!out.flush()) {
+            throw std::runtime_error("--output must be a file that can be written, not '" + options.output + "'");
+        }
+        if (!fault.empty()) {
+            std::cerr << fault << std::endl;
+            return 1;
+        }
+    } catch (const std::exception &error) {
+        std::cerr << error.what() << std::endl;
+        return 2;
+    }
+    return 0;
+}

