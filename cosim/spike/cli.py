@@ -38,12 +38,15 @@ _POLICIES = ("direct", "shared", "trapped")
               help="After which a cell is killed.")
 @click.option("--workers", default=os.cpu_count() or 1, show_default="all processors", type=click.IntRange(min=1),
               help="Cells at the same time.")
+@click.option("--check", is_flag=True,
+              help="The golden model judges each step of the controller; for hundreds of interrupts, not thousands.")
 @click.option("--hypervisor", type=_IMAGE, help="An image of one's own for the VMMs (docs/spike.md).")
 @click.option("--leaf", type=_IMAGE, help="An image of one's own for the leaf guest.")
 @click.option("-o", "--output", default="build/spike-results", show_default=True, type=OUTPUT_DIRECTORY)
 def spike(
     levels: tuple[int, ...], policies: tuple[str, ...], interrupts: int, pairs: bool, clocks: int, instructions: int,
-    gate: int, seed: int, limit: int, workers: int, hypervisor: Path | None, leaf: Path | None, output: Path,
+    gate: int, seed: int, limit: int, workers: int, check: bool, hypervisor: Path | None, leaf: Path | None,
+    output: Path,
 ) -> None:
     """Run hypervisors in hypervisors on the RTL, on RISC-V harts of Spike, and count exits and instructions.
 
@@ -83,7 +86,7 @@ def spike(
         start = time.monotonic()
         results = run_cells(
             built, cells, output, seed=seed, clocks=clocks, instructions=instructions, gate=gate, seconds=limit,
-            workers=workers, progress=lambda _: bar.update(task, advance=1),
+            workers=workers, judge=check, progress=lambda _: bar.update(task, advance=1),
         )
         seconds = time.monotonic() - start
     settings = {
@@ -101,6 +104,9 @@ def spike(
     Console(width=max(needed, console.width)).print(shown)
     console.print(f"{len(cells)} cells in {seconds:.0f} s", highlight=False)
     console.print(f"wrote {output / 'spike.json'}, {', '.join(path.name for path in pictures)}", soft_wrap=True)
+    if check:
+        steps = sum(result.judged or 0 for result in results)
+        console.print(f"{steps} steps of the controller judged by the golden model", highlight=False)
     for result in results:
         if result.fault:
             click.echo(f"hic: {result.cell.name}: {result.fault}", err=True)

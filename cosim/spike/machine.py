@@ -9,7 +9,10 @@ from typing import Any
 
 from .build import HARTS, Built
 
-__all__ = ["MAX_LEVEL", "Chain", "Device", "HartCounts", "Outcome", "Policy", "Role", "RunFailed", "run"]
+__all__ = ["MAX_LEVEL", "TRACE", "Chain", "Device", "HartCounts", "Outcome", "Policy", "Role", "RunFailed", "run"]
+
+TRACE = "pins.txt"
+"""The file of a run's directory that has the controller's pins."""
 
 MAX_LEVEL = 4
 """The deepest guest: the memory of a level is a part of that of the level above."""
@@ -162,7 +165,7 @@ class Outcome:
 
 def run(
     built: Built, chains: tuple[Chain, ...], directory: Path, *, seed: int = 1, clocks: int = 1, instructions: int = 1,
-    gate: int = 64, patience: int = 20_000_000, seconds: float = 120.0,
+    gate: int = 64, patience: int = 20_000_000, seconds: float = 120.0, trace: bool = False,
 ) -> Outcome:
     """Runs chains of guests, one on each hart.
 
@@ -185,6 +188,8 @@ def run(
         Clocks without an interrupt served after which one counts as lost.
     seconds : float
         The machine is killed after that.
+    trace : bool
+        The directory also gets ``pins.txt``, for `check`.
 
     Raises
     ------
@@ -205,6 +210,7 @@ def run(
         str(built.machine), f"--hypervisor={built.hypervisor}", f"--guest={built.leaf}", f"--output={output}",
         f"--seed={seed}", f"--clocks={clocks}", f"--instructions={instructions}", f"--gate={gate}",
         f"--patience={patience}", *(chain.argument for chain in chains),
+        *([f"--trace={directory.absolute() / TRACE}"] if trace else []),
     ]
     with log.open("w") as file:
         try:

@@ -7,10 +7,11 @@
 namespace {
 constexpr uint32_t kStuckLimit = 0x300020; // of window 0
 constexpr int kAccessClocks = 10000;       // far beyond any bound of the contract
+constexpr uint64_t kTraceMax = 2000000;    // lines of some 100 characters: a trace must not fill a disk
 constexpr int kResetClocks = 1000000;
 } // namespace
 
-Controller::Controller(uint64_t gate) : model_(std::make_unique<Vhic>()), gate_(gate)
+Controller::Controller(uint64_t gate, const std::string &trace) : model_(std::make_unique<Vhic>()), gate_(gate)
 {
     model_->rst = 1;
     tick();
@@ -24,14 +25,61 @@ Controller::Controller(uint64_t gate) : model_(std::make_unique<Vhic>()), gate_(
     }
     now_ = 0;
     evaluated_ = 0;
+    if (!trace.empty()) {
+        trace_.open(trace);
+        if (!trace_) {
+            throw std::runtime_error("--trace must be a file that can be written, not '" + trace + "'");
+        }
+    }
 }
 
 Controller::~Controller() = default;
+
+// Writes the pins at the end of a clock, before its edge, if any has changed.
+void Controller::record()
+{
+    std::vector<uint64_t> pins{model_->irq};
+#define PINS(h)                                                                                                        \
+    pins.insert(pins.end(), {model_->direct##h##_valid, model_->direct##h##_context, model_->direct##h##_source,       \
+                             model_->direct##h##_vector, model_->direct##h##_injected, model_->trap##h##_valid,        \
+                             model_->trap##h##_target, model_->trap##h##_cause, model_->trap##h##_source,              \
+                             model_->trap##h##_context})
+    PINS(0);
+#if HIC_HARTS > 1
+    PINS(1);
+#endif
+#if HIC_HARTS > 2
+    PINS(2);
+#endif
+#if HIC_HARTS > 3
+    PINS(3);
+#endif
+#undef PINS
+    pins.insert(pins.end(), {model_->trace_order, model_->trace_accepted, model_->trace_acknowledged,
+                             model_->trace_operation, model_->trace_source, model_->trace_context, model_->trace_value,
+                             model_->bus_valid, model_->bus_write, model_->bus_address, model_->bus_wdata,
+                             model_->bus_strobe, model_->bus_ready, model_->bus_rdata, model_->bus_error});
+    if (pins != recorded_) {
+        trace_ << evaluated_;
+        for (const uint64_t pin : pins) {
+            trace_ << ' ' << pin;
+        }
+        trace_ << '\n';
+        if (++lines_traced_ > kTraceMax) {
+            throw std::runtime_error("--trace has more than " + std::to_string(kTraceMax) +
+                                     " lines: ask for fewer interrupts");
+        }
+        recorded_ = std::move(pins);
+    }
+}
 
 void Controller::tick()
 {
     model_->clk = 0;
     model_->eval();
+    if (trace_.is_open()) {
+        record();
+    }
     model_->clk = 1;
     model_->eval();
     now_++;

@@ -4,7 +4,9 @@
 
 #include <array>
 #include <cstdint>
+#include <fstream>
 #include <memory>
+#include <string>
 #include <vector>
 
 class Vhic;
@@ -15,7 +17,8 @@ public:
 
     // `gate` is the number of clocks without a change of any input after which the clock is gated; 0 = never. It must
     // exceed the bound of notices (docs/architecture.md, section 9, K). While STUCK_LIMIT is set nothing is gated.
-    explicit Controller(uint64_t gate);
+    // If `trace` is not empty, that file gets the pins of each clock in which any has changed (cosim/spike/check.py).
+    explicit Controller(uint64_t gate, const std::string &trace = "");
     ~Controller();
 
     // Runs to a point of time, in clocks since reset has ended. A time that is past changes nothing.
@@ -40,6 +43,7 @@ private:
     static constexpr uint64_t kHistory = 16384; // longer than an access
 
     void tick();
+    void record();
     const Lines &lines(uint64_t clock) const { return clock < now_ ? history_[clock % kHistory] : lines_; }
 
     std::unique_ptr<Vhic> model_;
@@ -47,6 +51,9 @@ private:
     std::vector<Lines> history_{kHistory};
     uint64_t gate_, now_ = 0, evaluated_ = 0, quiet_ = 0;
     bool stuck_limit_ = false;
+    std::ofstream trace_;
+    std::vector<uint64_t> recorded_; // the last pins in the trace
+    uint64_t lines_traced_ = 0;
 };
 
 #endif

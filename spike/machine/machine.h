@@ -17,7 +17,7 @@
 
 // What the command line asks for.
 struct Options {
-    std::string hypervisor, guest, output;
+    std::string hypervisor, guest, output, trace;
     std::vector<Chain> chains;
     uint64_t seed = 1;
     uint64_t clocks = 1, instructions = 1; // so many controller clocks for so many instructions

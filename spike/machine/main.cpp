@@ -45,7 +45,8 @@ Options parse(int count, char **arguments)
 {
     Options options;
     const std::map<std::string, std::string *> texts = {
-        {"hypervisor", &options.hypervisor}, {"guest", &options.guest}, {"output", &options.output}};
+        {"hypervisor", &options.hypervisor}, {"guest", &options.guest}, {"output", &options.output},
+        {"trace", &options.trace}};
     const std::map<std::string, uint64_t *> numbers = {
         {"seed", &options.seed},         {"clocks", &options.clocks}, {"instructions", &options.instructions},
         {"gate", &options.gate},         {"idle", &options.idle},     {"patience", &options.patience},

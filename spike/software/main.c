@@ -83,7 +83,6 @@ static void set_up_child(uint32_t hart)
     child->level = vmm.level + 1u;
     child->is_vmm = child->level < control_read(CONTROL_DEPTH);
     child->policy = (enum policy)control_read(CONTROL_POLICY);
-    child->source = control_read(CONTROL_SOURCE);
     child->relative = child->context - self;
     vcpu_init(child, MEMORY_BASE + bytes * (hart + 1u), bytes);
 }

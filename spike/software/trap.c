@@ -22,6 +22,14 @@ static void on_interrupt(struct vcpu *vcpu, uint64_t cause)
     }
 }
 
+/* The exception that a child takes where a guest page fault says that there is no memory and no device. */
+static uint64_t access_fault_of(uint64_t cause)
+{
+    return (cause == CAUSE_STORE_GUEST_PAGE)  ? CAUSE_STORE_ACCESS
+           : (cause == CAUSE_LOAD_GUEST_PAGE) ? CAUSE_LOAD_ACCESS
+                                              : CAUSE_FETCH_ACCESS;
+}
+
 static void on_guest_page_fault(struct vcpu *vcpu, uint64_t cause)
 {
     const uint64_t value = csr_read(stval);
@@ -36,9 +44,7 @@ static void on_guest_page_fault(struct vcpu *vcpu, uint64_t cause)
                (guest < CONTROLLER_BASE + HIC_WINDOW_BYTES) && (cause != CAUSE_FETCH_GUEST_PAGE)) {
         vmm_access_emulated(vcpu, (uint32_t)(guest - CONTROLLER_BASE));
     } else {
-        /* nothing is there: an access fault of the child */
-        vcpu_raise(vcpu, cause - CAUSE_FETCH_GUEST_PAGE + ((cause == CAUSE_STORE_GUEST_PAGE) ? 4u :
-                             ((cause == CAUSE_LOAD_GUEST_PAGE) ? 4u : 1u)), value);
+        vcpu_raise(vcpu, access_fault_of(cause), value); /* nothing is there */
     }
 }
 

@@ -31,7 +31,6 @@ struct vcpu {
     uint32_t relative; /* the child's context, counted from the VMM's own */
     uint32_t last;     /* the last context of the child's subtree */
     enum policy policy;
-    uint32_t source;   /* of the device that the leaf guest below has */
 
     bool nested;              /* the child's own guest runs, in place of the child */
     struct supervisor other;  /* of the one that does not run: of the child's guest, or of the child if nested */
