@@ -193,6 +193,7 @@ def test_shared_interrupt_enters_the_manager_once(built, tmp_path):
     assert hart.exits[0] > INTERRUPTS
 
 
+@pytest.mark.check
 @needs_spike
 def test_gating_changes_no_result(built, tmp_path):
     chain = Chain(2, Policy.SHARED, INTERRUPTS)
@@ -200,6 +201,7 @@ def test_gating_changes_no_result(built, tmp_path):
     assert gated.harts == free.harts
 
 
+@pytest.mark.check
 @needs_spike
 def test_seed_decides_all(built, tmp_path):
     chain = Chain(1, Policy.DIRECT, INTERRUPTS)
@@ -208,12 +210,14 @@ def test_seed_decides_all(built, tmp_path):
     assert first.harts[0].samples != other.harts[0].samples
 
 
+@pytest.mark.check
 @needs_spike
 def test_ratio_of_clocks_scales_the_latency(built, tmp_path):
     hart = outcome(built, tmp_path, Chain(1, Policy.DIRECT, INTERRUPTS), clocks=1, instructions=4).harts[0]
     assert Summary.of([handler for handler, _ in hart.samples]).minimum >= 4 * (PARAMETERS.pin_to_line_cycles - 1)
 
 
+@pytest.mark.check
 @needs_spike
 @pytest.mark.parametrize("device", list(Device))
 @pytest.mark.parametrize("policy", [Policy.DIRECT, Policy.TRAPPED])
@@ -221,6 +225,7 @@ def test_each_device_is_served(built, tmp_path, policy, device):
     outcome(built, tmp_path, Chain(1, policy, INTERRUPTS, device=device))
 
 
+@pytest.mark.check
 @needs_spike
 def test_two_guests_that_share_a_source_both_get_each_interrupt(built, tmp_path):
     chain = Chain(1, Policy.SHARED, INTERRUPTS)
@@ -229,6 +234,7 @@ def test_two_guests_that_share_a_source_both_get_each_interrupt(built, tmp_path)
     assert sum(hart.exits.get(0, 0) for hart in found.harts) == INTERRUPTS
 
 
+@pytest.mark.check
 @needs_spike
 def test_guest_that_never_completes_takes_nothing_from_others(built, tmp_path):
     never = Chain(1, Policy.SHARED, INTERRUPTS, source=9, role=Role.NEVER_COMPLETES)
@@ -237,6 +243,7 @@ def test_guest_that_never_completes_takes_nothing_from_others(built, tmp_path):
     assert found.harts[0].exits == {}
 
 
+@pytest.mark.check
 @needs_spike
 def test_guest_that_hammers_its_window_takes_nothing_from_others(built, tmp_path):
     hammers = Chain(1, Policy.DIRECT, INTERRUPTS, source=9, role=Role.HAMMERS)
@@ -247,6 +254,7 @@ def test_guest_that_hammers_its_window_takes_nothing_from_others(built, tmp_path
     assert Summary.of([handler for handler, _ in found.harts[0].samples]).minimum == PARAMETERS.pin_to_line_cycles
 
 
+@pytest.mark.check
 @needs_spike
 @pytest.mark.parametrize(
     "chains",
@@ -276,6 +284,7 @@ def changed(path: Path, pin: int, *, answered: bool, value: Callable[[int], int]
     path.write_text("".join(" ".join(map(str, line)) + "\n" for line in lines))
 
 
+@pytest.mark.check
 @needs_spike
 @pytest.mark.parametrize(
     ("pin", "answered", "kind"),
@@ -289,6 +298,7 @@ def test_golden_model_notices_a_wrong_pin(built, tmp_path, pin, answered, kind):
     assert kind in check(PARAMETERS, tmp_path / TRACE)[1]
 
 
+@pytest.mark.check
 @needs_spike
 def test_interrupt_that_is_not_served_in_time_is_lost(built, tmp_path):
     """Patience for less than the trapped path takes."""
@@ -297,6 +307,7 @@ def test_interrupt_that_is_not_served_in_time_is_lost(built, tmp_path):
     assert found.harts[0].served < INTERRUPTS
 
 
+@pytest.mark.check
 @needs_spike
 def test_software_that_gives_up_ends_the_run(built, tmp_path):
     """The leaf's image as hypervisor: its claim on the bare controller gives nothing, or it traps."""
