@@ -85,11 +85,13 @@ def test_harness_counts_its_bits():
     assert (harness.flip_flops, harness.luts) == (1 + 8 + 2 * 20, 19)
 
 
+@pytest.mark.check
 def test_harness_adds_what_it_says(directory):
     netlist = synthesize(Wires(), directory, unused={"trace"})
     assert netlist.area == Area(lut4=0, ccu2c=0, lutram=0, flip_flops=0, dp16kd=0)
 
 
+@pytest.mark.check
 def test_component_is_measured_alone_and_fully(directory):
     netlist = synthesize(Adder(Parameters(source_count=24)), directory)
     assert netlist.area == Area(lut4=0, ccu2c=12, lutram=0, flip_flops=24, dp16kd=0)
@@ -106,6 +108,7 @@ def test_component_is_measured_alone_and_fully(directory):
     assert path.logic_ns + path.routing_ns == pytest.approx(1000 / placement.fmax_mhz, rel=0.02)
 
 
+@pytest.mark.check
 def test_area_and_paths_are_reported_by_block(directory):
     netlist = synthesize(Pair(Parameters()), directory)
     areas = block_areas(netlist)
@@ -119,6 +122,7 @@ def test_area_and_paths_are_reported_by_block(directory):
     assert 0 < timing["adder"].arrival_ns < 10
 
 
+@pytest.mark.check
 def test_measurement_is_kept_until_the_design_changes(directory):
     narrow, wide = Adder(Parameters(source_count=8)), Adder(Parameters(source_count=9))
     assert not synthesize(narrow, directory).done.kept
@@ -158,6 +162,7 @@ def test_step_that_fails_is_not_taken_for_done(tmp_path):
             once(tmp_path, "step", "a", ("product",), fail)
 
 
+@pytest.mark.check
 def test_limits_have_the_paths_that_they_name(directory):
     probes = [probe for probe in limits.PROBES if probe.name in (limits.LUT_PATH, "flip-flop, 4 LUTs, flip-flop",
                                                                  "block RAM, 1 LUT, flip-flop")]
@@ -171,6 +176,7 @@ def test_limits_have_the_paths_that_they_name(directory):
     assert limits.table([one, four, ram]).row_count == 3
 
 
+@pytest.mark.check
 def test_configuration_that_fails_is_reported_and_the_others_go_on(directory, monkeypatch):
     def fail(netlist: Netlist, seed: int, **options: Any) -> Placement:
         if netlist.area.flip_flops == 8:
@@ -194,6 +200,7 @@ def test_configuration_that_fails_is_reported_and_the_others_go_on(directory, mo
         )
 
 
+@pytest.mark.check
 def test_options_reach_the_tools(directory):
     """The largest configuration needs two: no LUT5 to LUT7, and another router."""
     (largest,) = bench.CONFIGURATION_SETS["largest"]
@@ -207,6 +214,7 @@ def test_options_reach_the_tools(directory):
     assert "Running router2" in (work / "nextpnr-1.log").read_text()
 
 
+@pytest.mark.check
 def test_bench_writes_what_it_measured(directory):
     lines: list[str] = []
     configurations = [

@@ -113,6 +113,7 @@ def test_unknown_board_wrong():
     assert outcome.output.startswith("hic: board must be one of ulx3s-85f, ulx3s-25f, ")
 
 
+@pytest.mark.check
 def test_bitstream_is_built(tmp_path, monkeypatch):
     """A small controller, from source to bitstream; with a clock that is missed there is none."""
     monkeypatch.chdir(tmp_path)
