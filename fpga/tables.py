@@ -5,6 +5,7 @@ from dataclasses import fields
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from .bench import Measurement, goals
 from .flow import PART, Area
@@ -41,7 +42,7 @@ def tables(measurements: Iterable[Measurement], top: str) -> list[Table]:
     for goal in goals(measurements, top):
         against.add_row(
             goal.name, f"{'>=' if goal.at_least else '<='} {goal.bound:g}", f"{goal.value:.4g}",
-            "met" if goal.met else "[red]missed",
+            "met" if goal.met else Text("missed", style="red"),
         )
     return [results, against] if against.row_count else [results]
 

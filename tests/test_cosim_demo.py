@@ -260,6 +260,7 @@ def test_rtl_delivers_as_the_model_does(name, policy, tmp_path):
     assert outcome.records > len(outcome.result.deliveries)
 
 
+@pytest.mark.check
 def test_limit_of_service_ends_services_on_the_rtl(tmp_path):
     outcome = run_on_rtl(first_part(load_scenario("storm"), 25), tmp_path)
     assert outcome.result.stuck > 0
@@ -274,6 +275,7 @@ def test_short_numbers_keep_three_digits(number, text):
     assert short(number) == text
 
 
+@pytest.mark.check
 def test_counts_of_both_runs_add_up(summary):
     for run in summary["runs"].values():
         count = run["account"]
@@ -283,6 +285,7 @@ def test_counts_of_both_runs_add_up(summary):
         assert run["undelivered"] == []
 
 
+@pytest.mark.check
 def test_report_says_what_its_figures_are(directory, summary):
     page = " ".join((directory / "report.html").read_text().split())
     assert "Devices run for 40.0 ms of modelled time; simulating it, and writing this page, took " in page
@@ -311,6 +314,7 @@ def test_names_in_pictures_are_no_formulas_and_ticks_need_none():
     assert not [each for each in labels if "$" in each]
 
 
+@pytest.mark.check
 def test_tables_fit_into_80_columns(summary):
     """The demo's own names are whole; with numbers as large as they get and longer names, nothing is cut off."""
     console = Console(width=80, file=StringIO(), color_system=None)

@@ -143,10 +143,10 @@ def test_each_bit_of_a_port_passes() -> None:
     simulator.run()
 
 
-GENERATE = f"""
+GENERATE = """
 from hic.rtl.export.generate import generate
-from hic.rtl.parameters import Parameters, Profile
-print(generate({SMALL!r}, trace=True), end="")
+from hic.rtl.parameters import Parameters
+print(generate(Parameters(source_count=7, context_count=3, hart_count=2), trace=True), end="")
 """
 
 

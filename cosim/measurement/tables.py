@@ -5,10 +5,11 @@ from typing import Any
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 __all__ = ["exceeded", "tables"]
 
-_KEPT, _EXCEEDED = "[green]kept[/]", "[red]over[/]"
+_KEPT, _EXCEEDED = Text("kept", style="green"), Text("over", style="red")
 _INTERRUPTS = {
     "sustained/claim_complete": "claim and complete, to the next claim",
     "sustained/acknowledge_complete": "acknowledge and complete, to the next",
@@ -83,10 +84,10 @@ def _range(figure: Mapping[str, int] | None) -> str:
     return f"{figure['min']}/{figure['median']}/{figure['max']}"
 
 
-def _verdict(*verdicts: Mapping[str, Any] | None) -> str:
+def _verdict(*verdicts: Mapping[str, Any] | None) -> Text:
     known = [verdict for verdict in verdicts if verdict is not None]
     if not known:
-        return ""
+        return Text()
     return _KEPT if all(verdict["is_kept"] for verdict in known) else _EXCEEDED
 
 
