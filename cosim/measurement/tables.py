@@ -117,7 +117,7 @@ def _accesses(results: Results, verdicts: Mapping[str, Any]) -> Table:
     for name, figures in results["access"].items():
         judged = [verdicts.get(f"access/{name}/{kind}/max") for kind in ("idle", "busy", "turn")]
         shown = [_range(figures["idle"]), _range(figures["busy"]), str(figures["turn"]["max"])]
-        row = [cell for pair in zip(shown, map(_limit, judged), strict=True) for cell in pair]
+        row: list[str | Text] = [cell for pair in zip(shown, map(_limit, judged), strict=True) for cell in pair]
         row.append(_verdict(*judged))
         if has_plic:
             row += [_range(_at(results, f"plic/access/{name}/{kind}")) for kind in ("idle", "busy")]
@@ -140,7 +140,7 @@ def _interrupts(results: Results, verdicts: Mapping[str, Any]) -> Table:
         if path.endswith("injection_to_next"):
             judged = [verdict for name, verdict in verdicts.items() if name.startswith(f"{path}/by_waiting/")]
             limit = " to ".join(str(verdict["limit"]) for verdict in (judged[-1], judged[0]) if verdict is not None)
-        row = [text, _range(_at(results, path)), limit, _verdict(*judged)]
+        row: list[str | Text] = [text, _range(_at(results, path)), limit, _verdict(*judged)]
         table.add_row(*row, *([_range(_at(results, f"plic/{path}"))] if has_plic else []))
     return table
 
