@@ -1,4 +1,4 @@
-/* What the files of the driver share, and no user of it: register access of an instance, and checks of arguments. */
+/* Shared by the files of the driver, and for no user of it: register access of an instance, and checks of arguments. */
 #ifndef HIC_ACCESS_H
 #define HIC_ACCESS_H
 

@@ -59,7 +59,7 @@ class CellResult:
     Parameters
     ----------
     cell : Cell
-        What was run.
+        The runs, one for each cell.
     fault : str
         Why it ended early; ``""`` if it did not.
     counts : HartCounts or None

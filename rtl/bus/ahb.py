@@ -36,7 +36,7 @@ class AHBSignature(wiring.Signature):
     htrans : Out(2)
         IDLE 0, BUSY 1, NONSEQ 2, SEQ 3.
     hwdata : Out(data_width)
-        What to write, in the data phase.
+        Data to be written, in the data phase.
     hwrite : Out(1)
         The transfer is a write.
     hready : Out(1)
@@ -46,7 +46,7 @@ class AHBSignature(wiring.Signature):
     hresp : In(1)
         The transfer is refused; of 64 bits, one of its words is.
     hrdata : In(data_width)
-        What was read. Bytes outside the transfer, and all with ``hresp``, mean nothing.
+        Data that was read. Bytes outside the transfer, and all with ``hresp``, mean nothing.
     """
 
     def __init__(self, address_bits: int, data_width: int) -> None:

@@ -31,13 +31,13 @@ class APBSignature(wiring.Signature):
     pwrite : Out(1)
         The transfer is a write.
     pwdata : Out(32)
-        What to write.
+        Data to be written.
     pstrb : Out(4)
         Which bytes to write; ignored of reads.
     pready : In(1)
         The transfer ends with this cycle.
     prdata : In(32)
-        What was read; 0 with ``pslverr``.
+        Data that was read; 0 with ``pslverr``.
     pslverr : In(1)
         The access was refused, and changed nothing.
     """

@@ -55,13 +55,13 @@ class LaneSignature(wiring.Signature):
     address : Out(address_bits)
         Byte address; the bits below the width of the data are ignored.
     wdata : Out(data_width)
-        What to write.
+        Data to be written.
     lanes : Out(data_width // 8)
         Which bytes to write, or to read.
     ready : In(1)
         The request is done.
     rdata : In(data_width)
-        What was read; a word that was refused is 0. Bytes of words without a lane mean nothing.
+        Data that was read; a word that was refused is 0. Bytes of words without a lane mean nothing.
     error : In(1)
         The request, or one of its words, was refused.
     """

@@ -65,13 +65,13 @@ class TileLinkSignature(wiring.Signature):
     a_size : Out(SIZE_BITS)
         2**a_size bytes; more than the data has are denied, in one beat.
     a_source : Out(source_bits)
-        Who asks; the response has it.
+        Number of the requester; the response has it.
     a_address : Out(address_bits)
         Byte address, a multiple of the size, or the access is denied.
     a_mask : Out(data_width // 8)
         Bytes to write or read; all of the size, but for PutPartialData.
     a_data : Out(data_width)
-        What to write.
+        Data to be written.
     a_corrupt : Out(1)
         The data is wrong: a Put is denied.
     d_valid : In(1)
@@ -91,7 +91,7 @@ class TileLinkSignature(wiring.Signature):
     d_denied : In(1)
         The access was refused; of 64 bits, one of its words was.
     d_data : In(data_width)
-        What was read; a word that was refused is 0. Means nothing in other responses.
+        Data that was read; a word that was refused is 0. Means nothing in other responses.
     d_corrupt : In(1)
         As d_denied, in responses with data.
     """

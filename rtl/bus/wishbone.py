@@ -32,11 +32,11 @@ class WishboneSignature(wiring.Signature):
     adr : Out(address_bits)
         Byte address; the bits below the width of the data are ignored.
     dat_w : Out(data_width)
-        What to write.
+        Data to be written.
     sel : Out(data_width // 8)
         Which bytes to write, or to read; a 32-bit word is read whole if one of its bytes is.
     dat_r : In(data_width)
-        What was read; a word that was refused is 0. Bytes of words that are not selected mean nothing.
+        Data that was read; a word that was refused is 0. Bytes of words that are not selected mean nothing.
     ack : In(1)
         An access is done.
     err : In(1)

@@ -2,7 +2,7 @@
 #ifndef MMIO_RISCV_H
 #define MMIO_RISCV_H
 
-/* What was read may guard memory: no later access comes before the read. */
+/* The value read may guard memory: no later access comes before the read. */
 static inline bool mmio_read(uintptr_t address, uint32_t *value)
 {
     *value = *(const volatile uint32_t *)address;

@@ -9,7 +9,7 @@
 
 #include "controller.h"
 
-// What runs on a hart, and the device that interrupts it.
+// The software of a hart, and the device that interrupts it.
 struct Chain {
     uint32_t depth;      // the level of the leaf guest: 1 is a guest of L0
     uint32_t policy;     // 0 direct, 1 shared, 2 trapped

@@ -15,7 +15,7 @@
 #include "board.h"
 #include "controller.h"
 
-// What the command line asks for.
+// The choices of the command line.
 struct Options {
     std::string hypervisor, guest, output, trace;
     std::vector<Chain> chains;

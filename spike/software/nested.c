@@ -29,7 +29,7 @@ static void set_privilege(bool supervisor)
     }
 }
 
-/* What SRET makes of sstatus. */
+/* The value of sstatus after SRET. */
 static uint64_t returned(uint64_t status)
 {
     const uint64_t enabled = ((status & SSTATUS_SPIE) != 0u) ? SSTATUS_SIE : 0u;

@@ -39,8 +39,8 @@ struct vcpu {
     struct shadows shadows;   /* of the child's guests */
     struct vplic plic;        /* of the child, if its PLIC is emulated */
 
-    /* What the registers of the VMM hold for the child: those that would get the same value are not written, since each
-       write of a VMM that is itself a guest is a trap. */
+    /* The values that the registers of the VMM hold for the child. A register that would get the same value is not
+       written, since each write of a VMM that is itself a guest is a trap. */
     uint64_t hgatp, hedeleg, hideleg, hstatus, hvip, running;
 };
 
