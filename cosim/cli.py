@@ -152,7 +152,7 @@ def coverage(
 @click.option("--all", "everything", is_flag=True, help="Ask every judge, to see which test kills what.")
 @click.option(
     "--judges", "kind", default="tests", show_default=True, type=click.Choice(["tests", "proofs", "all"]),
-    help="Who judges. Proofs judge what is in their blocks; both together judge apart.",
+    help="The judges. Proofs judge what is in their blocks; both together judge apart.",
 )
 @click.option("--limit", default=120, show_default=True, metavar="SECONDS", type=click.IntRange(min=1),
               help="For a judge and a mutant; what takes longer is killed by a test, and not by a proof.")

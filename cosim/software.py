@@ -114,7 +114,7 @@ class Software:
         self.on_access: Callable[[], object] | None = None
         """Called before each access."""
         self.answers: dict[int, int] = {}
-        """What an address reads, whatever the bus has there."""
+        """Values that reads of these addresses return, in place of the bus's."""
         self.failing: int | None = None
         """The access of a call, from 0, that has a bus error."""
         self._calling = calling

@@ -1,4 +1,4 @@
-"""What commands print with: text as it is written, and tables that are never cut.
+"""The output of commands: text as it is written, and tables that are never cut.
 
 Names come from users' files. Rich would take ``[tx]`` for markup and ``:x:`` for a picture; nothing printed here does.
 """

@@ -103,8 +103,8 @@ uintptr_t hic_window(const struct hic *hic, uint32_t context);
 /* The tree, and who may see what */
 
 /*
- * Places a descendant: its subtree, its home, the numbering of PLIC contexts. What moves must be allowed nothing. The
- * host may set its own, with `last` as it is; the instance follows. last: context to the VMM's own.
+ * Places a descendant: its subtree, its home, the numbering of PLIC contexts. A context that moves must be allowed
+ * nothing. The host may set its own, with `last` as it is; the instance follows. last: context to the VMM's own.
  * Reads: 0. Writes: 1.
  * Errors: CONTEXT, HART, REFUSED.
  * Caller: any; overlaps with no hic_set_tree, hic_allow or hic_set_allowed of this VMM or one above.

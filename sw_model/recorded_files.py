@@ -7,9 +7,12 @@ import lzma
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 __all__ = ["STANDARD_INPUT", "UNPACKING_ERRORS", "RecordedFileError", "begin_of", "is_plain", "open_recorded"]
 
@@ -35,19 +38,16 @@ def open_recorded(path: str | Path) -> Iterator[io.BufferedReader]:
         There is no such file, it is a folder, or it is packed with Zstandard.
     """
     name = str(path)
-    try:
-        file = sys.stdin.buffer if name == STANDARD_INPUT else Path(path).open("rb")  # noqa: SIM115
-    except FileNotFoundError:
-        raise RecordedFileError(f"{name}: file must exist; there is none of this name") from None
-    except IsADirectoryError:
-        raise RecordedFileError(f"{name}: must be a file, not a folder; name a file in it") from None
-    except (OSError, ValueError) as error:
-        raise RecordedFileError(f"{name}: file must be readable ({getattr(error, 'strerror', error)})") from None
-    try:
+    with ExitStack() as stack:
+        try:
+            file = sys.stdin.buffer if name == STANDARD_INPUT else stack.enter_context(Path(path).open("rb"))
+        except FileNotFoundError:
+            raise RecordedFileError(f"{name}: file must exist; there is none of this name") from None
+        except IsADirectoryError:
+            raise RecordedFileError(f"{name}: must be a file, not a folder; name a file in it") from None
+        except (OSError, ValueError) as error:
+            raise RecordedFileError(f"{name}: file must be readable ({getattr(error, 'strerror', error)})") from None
         yield _unpacked(name, file if isinstance(file, io.BufferedReader) else io.BufferedReader(_Raw(file)))
-    finally:
-        if name != STANDARD_INPUT:
-            file.close()
 
 
 class _Raw(io.RawIOBase):
@@ -59,8 +59,8 @@ class _Raw(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer)  # type: ignore[arg-type]
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer)
         data = self._file.read(len(view))
         view[: len(data)] = data
         return len(data)

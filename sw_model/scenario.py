@@ -500,8 +500,8 @@ _DEVICE_KINDS = ("periodic", "poisson", "burst", "level", "replay")
 class _Reader:
     """One pass over a parsed file; afterwards either ``faults`` is empty or the scenario is of no use.
 
-    A wrong value is one fault. What refers to it is not held to be wrong: names count as declared wherever they are
-    given, and a limit that is itself wrong limits nothing.
+    A wrong value is one fault. A name that refers to it is not held to be wrong: names count as declared wherever they
+    are given, and a limit that is itself wrong limits nothing.
     """
 
     def __init__(self, data: dict[str, Any], lines: Mapping[tuple[str | int, ...], int], folder: Path | None) -> None:

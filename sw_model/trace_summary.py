@@ -1,4 +1,4 @@
-"""What a recorded trace holds, interrupt by interrupt: how many, where, how often, and how long the handlers took."""
+"""Figures of a recorded trace, interrupt by interrupt: how many, where, how often, how long the handlers took."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 Taken from a trace: the CPU, the time, and of ``irq:irq_handler_entry`` and ``irq_vectors:*_entry`` the number and name.
 The matching exit gives the handler's duration. On a shared line the kernel calls all handlers in turn, for one
-interrupt (``__handle_irq_event_percpu``): their entries are counted as one. Whatever else is in the file is passed
+interrupt (``__handle_irq_event_percpu``): their entries are counted as one. Other lines of the file are passed
 over, counted, and said (`Trace.remarks`): buffers lose events, and kernels print many kinds of lines in between.
 """
 
@@ -94,7 +94,7 @@ class Trace:
 
     @property
     def remarks(self) -> list[str]:
-        """What a reader of the trace's figures must know, a sentence each; none if the file is plain and whole."""
+        """Sentences on what the trace's figures lack; none if the file is plain and whole."""
         found = []
         if not self.events:
             found.append(f"No interrupt event is in it: {_HOW_TO_RECORD}.")

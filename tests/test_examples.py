@@ -3,7 +3,6 @@
 import os
 import re
 import runpy
-import shutil
 import subprocess
 from collections.abc import Callable
 from functools import cache
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from amaranth.sim import Simulator
+from system_tools import needs_icarus
 
 from hic.cosim.run import Design, run, tool_environment
 from hic.rtl.export.generate import generate
@@ -22,10 +22,6 @@ EXAMPLES = ROOT / "examples"
 SMALL = Parameters(source_count=8, context_count=4, hart_count=1)
 """The configuration that the examples name."""
 BENCH = (EXAMPLES / "verilog" / "one_interrupt_tb.v").read_text()
-
-needs_icarus = pytest.mark.skipif(
-    shutil.which("iverilog") is None, reason="Icarus Verilog is not installed; get it with: apt install iverilog"
-)
 
 
 @cache

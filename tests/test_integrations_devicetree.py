@@ -1,13 +1,13 @@
 """Device trees: valid by dtschema, compiled by dtc, and true of the controller, as libfdt reads them."""
 
 import asyncio
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from system_tools import needs_dtc
 
 from hic import integrations
 from hic.cli import main
@@ -23,13 +23,9 @@ TYPES = {"MESSAGE": 0, "EDGE_RISING": 1, "EDGE_FALLING": 2, "LEVEL_HIGH": 4, "LE
 BINDINGS = Path(integrations.__file__).parent / "devicetree"
 BINDING = BINDINGS / "interrupt-controller" / "hic,hic2.yaml"
 
-needs_dtc = pytest.mark.skipif(
-    shutil.which("dtc") is None, reason="dtc is not installed: apt install device-tree-compiler"
-)
-
 
 def run(command: list[object], **options: object) -> str:
-    """What a tool says on both of its outputs; its status must be 0."""
+    """Both outputs of a tool, whose status must be 0."""
     done = subprocess.run([str(each) for each in command], capture_output=True, text=True, check=False, **options)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
@@ -147,7 +143,7 @@ def test_tree_is_true_of_the_controller(scenario, context, libfdt):
     assert tree.get_name(node) == f"interrupt-controller@{address:x}"
 
     async def look() -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
-        """What the machine reads in the window that its tree names, once the host has placed everyone."""
+        """A machine's read in the window that its tree names, once the host has placed everyone."""
         port = ReferencePort(scenario.parameters)
         for each in sorted(scenario.contexts, key=lambda c: c.context):
             if each.context:

@@ -100,14 +100,14 @@ class Manager:
                 return {"cyc": 1, "stb": 1, "we": write, "adr": address, "dat_w": data, "sel": lanes}
 
     def valid(self, write: bool) -> tuple[str, ...]:
-        """What a request that has been taken no longer drives."""
+        """The pins that a request no longer drives once it has been taken."""
         return {
             "ahb": ("htrans",), "apb": ("psel", "penable"),
             "axi4lite": ("awvalid", "wvalid") if write else ("arvalid",), "core": ("valid",), "tilelink": ("a_valid",),
         }.get(self.bus, ("cyc", "stb"))
 
     def answer(self, write: bool) -> Iterator[Any]:
-        """Values: the response is there, the request is taken, what was read, the error."""
+        """Values: the response is there, the request is taken, the data read, the error."""
         p = self.port
         match self.bus:
             case "ahb":

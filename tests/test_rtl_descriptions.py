@@ -44,7 +44,7 @@ ACCESS = {
     Access.RW1C: ("read-write", "oneToClear", None),
     Access.RC: ("read-write", "modify", "modify"),
 }
-"""What both formats call the accesses: CMSIS-SVD 1.3 and IEEE 1685-2014 have the same words."""
+"""Names of the accesses in both formats: CMSIS-SVD 1.3 and IEEE 1685-2014 have the same words."""
 
 
 def declared(field: Field) -> Read:

@@ -16,6 +16,7 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
+from system_tools import needs_icarus
 
 import hic
 from hic import rtl
@@ -221,7 +222,7 @@ def test_each_waiver_is_needed(tmp_path: Path) -> None:
     assert len(waived) == len({*waived})
 
 
-@pytest.mark.skipif(shutil.which("iverilog") is None, reason="Icarus Verilog is not installed: apt install iverilog")
+@needs_icarus
 @pytest.mark.parametrize(("parameters", "bus", "trace"), CASES)
 def test_icarus_lint(parameters: Parameters, bus: str, trace: bool, tmp_path: Path) -> None:
     (tmp_path / f"{TOP}.v").write_text(generated(parameters, bus=bus, trace=trace))

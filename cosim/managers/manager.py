@@ -1,4 +1,4 @@
-"""What every manager is: accesses on one side, pins on the other."""
+"""The base of all managers: accesses on one side, pins on the other."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

@@ -50,7 +50,7 @@ _BUILD_SECONDS = 1800
 
 @dataclass(frozen=True)
 class Built:
-    """What a run needs.
+    """The files that a run needs.
 
     Parameters
     ----------

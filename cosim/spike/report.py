@@ -1,10 +1,14 @@
 """Tables and pictures of `hic spike`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from .cells import CellResult, Summary
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["save_pictures", "table"]
 
@@ -92,6 +96,6 @@ def save_pictures(results: list[CellResult], directory: Path) -> list[Path]:
     return paths
 
 
-def _save(figure: object, path: Path) -> Path:
-    figure.savefig(path, metadata={"Date": None})  # type: ignore[attr-defined]
+def _save(figure: "Figure", path: Path) -> Path:
+    figure.savefig(path, metadata={"Date": None})
     return path

@@ -49,7 +49,7 @@ def observed(parameters: Parameters) -> FlatPorts:
 
 
 def bus_options(bus: str, data_width: int = 32, source_id_bits: int | None = None) -> dict[str, int]:
-    """What the class of a bus is given beside the parameters. Raises ValueError if it cannot have that."""
+    """Arguments of a bus's class beside the parameters. Raises ValueError if the bus cannot have these widths."""
     if bus not in BUSES:
         raise ValueError(f"bus must be one of {', '.join(map(repr, BUSES))}, not {bus!r}")
     possible = DATA_WIDTHS if bus in WIDE_BUSES else DATA_WIDTHS[:1]

@@ -14,7 +14,7 @@ _READY = "the core is ready only for a request that is made (the bus's signature
 
 
 class _Rules(Checker):
-    """What both modes share: one access of the core for each that is taken, and its answer.
+    """The rules of both modes: one access of the core for each that is taken, and its answer.
 
     Parameters
     ----------

@@ -71,7 +71,7 @@ enum hic_status host_on_trap(struct vmm *host, uint32_t hart, uint32_t *enter)
     return status;
 }
 
-/* Moves a context from one hart to another. What waits for it follows; between the writes it would ring a doorbell. */
+/* Moves a context from one hart to another. Its pending events follow; between the writes they would ring. */
 enum hic_status host_migrate(struct vmm *host, uint32_t context, uint32_t from, uint32_t to)
 {
     enum hic_status status = hic_run(&host->hic, from, HOST); /* a context runs on one hart at a time */
