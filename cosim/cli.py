@@ -10,7 +10,7 @@ import click
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from hic.cosim.spike.cli import spike
-from hic.rtl.cli import OUTPUT_FILE, claim, parameters_of, sizes, write
+from hic.rtl.cli import OUTPUT_FILE, parameters_of, reserve, sizes, write
 from hic.rtl.console import console, progress, show
 
 __all__ = ["COMMANDS"]
@@ -59,7 +59,7 @@ def soak(seed: int, configurations: int, cycles: int, workers: int, fresh: bool,
     from hic.cosim.state import StateError
 
     campaign = Campaign(seed, configurations, cycles)
-    claim(output)
+    reserve(output)
     with _progress() as bar:
         task = bar.add_task("soak", total=cycles)
 
@@ -119,7 +119,7 @@ def coverage(
     parameters = Parameters(
         source_count=sources, context_count=contexts, hart_count=harts, priority_bits=priority_bits
     )
-    claim(output)
+    reserve(output)
     with _progress() as bar:
         total = runs + len(directed_benches(parameters))
         task = bar.add_task("coverage: building (minutes, once), then runs", total=total)
@@ -182,7 +182,7 @@ def mutate(
     from hic.proofs.tools import ProofToolError
 
     judges = {"tests": JUDGES, "proofs": PROOF_JUDGES, "all": (*JUDGES, *PROOF_JUDGES)}[kind]
-    claim(output)
+    reserve(output)
     with _progress() as bar:
         task = bar.add_task("mutants: building", total=mutants)
 
@@ -242,7 +242,7 @@ def measure(
     for name, value, least in (("--sources", sources, MIN_SOURCES), ("--contexts", contexts, MIN_CONTEXTS)):
         if value < least:
             _refuse(f"{name} must be at least {least} to be measured, not {value}")
-    claim(output)
+    reserve(output)
     with progress() as bar:
         task = bar.add_task("measure", total=1.0)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.table import Table
 
-from hic.rtl.cli import OUTPUT_DIRECTORY, claim, refuse
+from hic.rtl.cli import OUTPUT_DIRECTORY, refuse, reserve
 from hic.rtl.console import console, errors, progress, show, spinner
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def run(
     found = {name: _with_account(result.to_dict(), loaded, result) for name, result in results.items()}
     faults = sum(result.totals.faults for result in results.values())
     if backend in ("rtl", "both"):
-        directory = claim(Path("build/run"), others=True) if output is None else claim(output)
+        directory = reserve(Path("build/run"), others=True) if output is None else reserve(output)
         outcome = _on_rtl(loaded, directory, waves)
         results["rtl"] = outcome.result
         found["rtl"] = _with_account(outcome.to_dict() | {"files": str(directory)}, loaded, outcome.result)
@@ -253,7 +253,7 @@ def demo(seed: int | None, output: Path) -> None:
     Writes summary.json, events.jsonl, latency.csv, report.html and waves.vcd to OUTPUT.
     Example: hic demo
     """
-    claim(output)
+    reserve(output)
     from .demo import demo as implementation
 
     summary = implementation(output, seed=seed, console=console)

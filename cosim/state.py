@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from hic.rtl.files import write_whole
 
 __all__ = ["StateError", "StateFile", "digest_of_sources"]
 
@@ -47,7 +48,7 @@ class StateFile:
     def load(self) -> list[dict[str, Any]]:
         """The rows that were added so far. Raises StateError if the file is of another campaign."""
         if not self._path.exists():
-            self._path.write_text(json.dumps(self._head) + "\n")
+            write_whole(self._path, json.dumps(self._head) + "\n")
         head, *rows = self._path.read_text().splitlines(keepends=True)
         found = json.loads(head)
         if found != self._head:
@@ -61,6 +62,4 @@ class StateFile:
     def add(self, row: Mapping[str, Any]) -> None:
         """Keeps what was found."""
         text = self._path.read_text()
-        temporary = self._path.with_suffix(".new")
-        temporary.write_text(text[: text.rindex("\n") + 1] + json.dumps(row) + "\n")
-        os.replace(temporary, self._path)
+        write_whole(self._path, text[: text.rindex("\n") + 1] + json.dumps(row) + "\n")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hic.rtl.cli import OUTPUT_DIRECTORY, claim, parameters_of, refuse, size_options
+from hic.rtl.cli import OUTPUT_DIRECTORY, parameters_of, refuse, reserve, size_options
 from hic.rtl.console import console, progress, show
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def bench(
         if not configurations:
             refuse(f"--up-to must leave something of the set {set_name}, not {up_to!r}")
     seeds = seeds[:1] if quick else seeds
-    claim(output)
+    reserve(output)
     failures: list[implementation.Failure] = []
     best: list[Limit] = []
     with progress(on=console) as bar:
@@ -173,7 +173,7 @@ def build_bitstream(board: str, seeds: Sequence[int], allow_slow: bool, output: 
     Example: hic fpga build --board ulx3s-85f --seeds 1-3
     """
     target = _target(board)
-    claim(output / board)
+    reserve(output / board)
     from . import build as implementation
     from .tools import ToolError
 

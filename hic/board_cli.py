@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.table import Table
 
-from hic.rtl.cli import OUTPUT_DIRECTORY, claim, refuse
+from hic.rtl.cli import OUTPUT_DIRECTORY, refuse, reserve
 from hic.rtl.console import console, show, spinner
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def simulate(family: str | None, output: Path) -> None:
     Prints what to give to `hic run --backend` in another terminal.
     Example: hic fpga simulate
     """
-    claim(output)
+    reserve(output)
     from hic.cosim.board import serve
     from hic.cosim.run import BuildFailed, Design, SimulationFailed
     from hic.fpga import simulated
@@ -130,7 +130,7 @@ def netlist_test(family: tuple[str, ...], records: int, interrupts: int, seed: i
     Exit status 1 if there was a fault.
     Example: hic fpga netlist-test --family ice40
     """
-    claim(output)
+    reserve(output)
     from hic.cosim.netlist import first_interrupts, netlist_tests
     from hic.cosim.run import BuildFailed, SimulationFailed
     from hic.fpga import simulated

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hic.rtl.cli import OUTPUT_DIRECTORY, claim, parameters_of, refuse, sizes
+from hic.rtl.cli import OUTPUT_DIRECTORY, parameters_of, refuse, reserve, sizes
 from hic.rtl.console import console, progress, show
 
 __all__ = ["COMMANDS"]
@@ -31,7 +31,7 @@ def prove(
     Example: hic prove --sources 8 --contexts 4 --harts 2 --rule priority_order
     """
     parameters = parameters_of(sources, contexts, harts, priority_bits)
-    claim(output)
+    reserve(output)
     from amaranth.hdl import UnusedElaboratable
 
     from . import catalogue, report

@@ -20,8 +20,8 @@ from .parameters import OPTIONS, PROFILE_OPTIONS, Parameters, Profile
 from .registers import WINDOW_BYTES
 
 __all__ = [
-    "ADDRESS", "BAD_INPUT", "BUS_NAMES", "COMMANDS", "OUTPUT_DIRECTORY", "OUTPUT_FILE", "claim", "parameters_of",
-    "refuse", "size_options", "sizes", "write", "write_folder",
+    "ADDRESS", "BAD_INPUT", "BUS_NAMES", "COMMANDS", "OUTPUT_DIRECTORY", "OUTPUT_FILE", "parameters_of",
+    "refuse", "reserve", "size_options", "sizes", "write", "write_folder",
 ]
 
 BAD_INPUT = 2
@@ -94,7 +94,7 @@ def refuse(reason: object) -> NoReturn:
     sys.exit(BAD_INPUT)
 
 
-def claim(directory: Path, *, others: bool = False) -> Path:
+def reserve(directory: Path, *, others: bool = False) -> Path:
     """Makes a command's output folder, in which no other command works until this one ends, and returns it.
 
     One that another command works in is refused; or, with ``others``, a folder beside it is taken: FOLDER-2, -3, ...

@@ -6,12 +6,12 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, connect, flipped
 
-from .bus.ahb import AHB, AHBSignature
-from .bus.apb import APB, APBSignature
-from .bus.axi4lite import AXI4Lite, AXI4LiteSignature
+from .bus.ahb import AHB
+from .bus.apb import APB
+from .bus.axi4lite import AXI4Lite
 from .bus.lanes import Lanes
-from .bus.tilelink import TileLink, TileLinkSignature
-from .bus.wishbone import Wishbone, WishboneSignature
+from .bus.tilelink import TileLink
+from .bus.wishbone import Wishbone
 from .controller import Controller
 from .parameters import Parameters
 
@@ -24,11 +24,13 @@ __all__ = [
 class _Behind(wiring.Component):
     """The controller behind a bridge, whose port is the component's. All other members are those of the core."""
 
-    def __init__(self, parameters: Parameters, port: str, signature: wiring.Signature, bridge: Any) -> None:
-        self._parameters, self._port, self._bridge = parameters, port, bridge
+    def __init__(self, parameters: Parameters, bridge: Any) -> None:
+        self._parameters, self._bridge = parameters, bridge
         self._core = Controller(parameters)
         self._shared = {name: member for name, member in self._core.signature.members.items() if name != "bus"}
-        super().__init__({port: In(signature), **self._shared})
+        # The bridge's other member is the bus to the core.
+        ((self._port, port),) = ((name, each) for name, each in bridge.signature.members.items() if each.flow is In)
+        super().__init__({self._port: port, **self._shared})
 
     @property
     def parameters(self) -> Parameters:
@@ -75,8 +77,7 @@ class ControllerAXI4Lite(_Behind):
     """
 
     def __init__(self, parameters: Parameters) -> None:
-        bits = parameters.address_bits
-        super().__init__(parameters, "axi", AXI4LiteSignature(bits), AXI4Lite(bits))
+        super().__init__(parameters, AXI4Lite(parameters.address_bits))
 
 
 class ControllerAPB(_Behind):
@@ -96,8 +97,7 @@ class ControllerAPB(_Behind):
     """
 
     def __init__(self, parameters: Parameters) -> None:
-        bits = parameters.address_bits
-        super().__init__(parameters, "apb", APBSignature(bits), APB(bits))
+        super().__init__(parameters, APB(parameters.address_bits))
 
 
 class ControllerAHB(_Behind):
@@ -119,8 +119,7 @@ class ControllerAHB(_Behind):
     """
 
     def __init__(self, parameters: Parameters, *, data_width: int = 32) -> None:
-        bits = parameters.address_bits
-        super().__init__(parameters, "ahb", AHBSignature(bits, data_width), AHB(bits, data_width))
+        super().__init__(parameters, AHB(parameters.address_bits, data_width))
 
 
 class ControllerWishbone(_Behind):
@@ -142,8 +141,7 @@ class ControllerWishbone(_Behind):
     """
 
     def __init__(self, parameters: Parameters, *, data_width: int = 32) -> None:
-        bits = parameters.address_bits
-        super().__init__(parameters, "wb", WishboneSignature(bits, data_width, False), Wishbone(bits, data_width))
+        super().__init__(parameters, Wishbone(parameters.address_bits, data_width))
 
 
 class ControllerWishbonePipelined(_Behind):
@@ -165,9 +163,7 @@ class ControllerWishbonePipelined(_Behind):
     """
 
     def __init__(self, parameters: Parameters, *, data_width: int = 32) -> None:
-        bits = parameters.address_bits
-        bridge = Wishbone(bits, data_width, is_pipelined=True)
-        super().__init__(parameters, "wb", WishboneSignature(bits, data_width, True), bridge)
+        super().__init__(parameters, Wishbone(parameters.address_bits, data_width, is_pipelined=True))
 
 
 class ControllerTileLink(_Behind):
@@ -191,6 +187,4 @@ class ControllerTileLink(_Behind):
     """
 
     def __init__(self, parameters: Parameters, *, data_width: int = 32, source_bits: int = 8) -> None:
-        bits = parameters.address_bits
-        bridge = TileLink(bits, data_width, source_bits)
-        super().__init__(parameters, "tl", TileLinkSignature(bits, data_width, source_bits), bridge)
+        super().__init__(parameters, TileLink(parameters.address_bits, data_width, source_bits))

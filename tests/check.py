@@ -24,6 +24,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from hic.rtl.files import write_whole
+
 ROOT = Path(__file__).parent.parent
 RECORD = Path("tests/checked.json")
 RESULTS = Path("build/check")
@@ -81,10 +83,7 @@ def load(path: Path) -> dict[str, Outcome]:
 def save(path: Path, outcomes: Mapping[str, Outcome]) -> None:
     """Writes them whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".unfinished")
-    text = json.dumps({name: asdict(outcomes[name]) for name in sorted(outcomes)}, indent=1)
-    unfinished.write_text(text + "\n")
-    unfinished.replace(path)
+    write_whole(path, json.dumps({name: asdict(outcomes[name]) for name in sorted(outcomes)}, indent=1) + "\n")
 
 
 def run(part: Part, root: Path, log: Path, limit: float | None) -> tuple[bool, int]:

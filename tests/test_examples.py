@@ -75,9 +75,10 @@ def test_verilog_example_delivers_to_a_guest(tmp_path):
 
 
 def test_amaranth_example_delivers_to_a_guest():
-    """Context 1 gets the timer's edges with no trap, as many as there are periods; a shared wire traps."""
-    period, guest, vectors = 64, 1, 0x8000_0000
-    system = runpy.run_path(str(ROOT / "examples" / "amaranth" / "soc.py"))["System"](period)
+    """Context 1 gets the timer's edges with no trap, as many as there are periods; the host's device traps."""
+    period, guest, vectors = 256, 1, 0x8000_0000
+    example = runpy.run_path(str(EXAMPLES / "amaranth" / "system.py"))
+    system, parameters = example["System"](), example["PARAMETERS"]
     done = []
 
     async def write(ctx, context: int, name: str, /, *indices: int, **fields: int) -> None:
@@ -98,9 +99,9 @@ def test_amaranth_example_delivers_to_a_guest():
         await write(ctx, guest, "VECTOR_BASE", base=vectors)
         await write(ctx, guest, "PRIORITY", 1, priority=1)
         await write(ctx, guest, "ENABLE", 0, 0, enable=0b10)
-        await write(ctx, 0, "TRIGGER", 4, mode=1)
-        await write(ctx, 0, "PRIORITY", 4, priority=1)
-        await write(ctx, 0, "ENABLE", 0, 0, enable=1 << 4)
+        await write(ctx, 0, "TRIGGER", 2, mode=1)
+        await write(ctx, 0, "PRIORITY", 2, priority=1)
+        await write(ctx, 0, "ENABLE", 0, 0, enable=1 << 2)
         await write(ctx, 0, "RUNNING", 0, context=guest)
         await write(ctx, 0, "TRIGGER", 1, mode=3)
         line = system.guest
@@ -109,7 +110,7 @@ def test_amaranth_example_delivers_to_a_guest():
             while not ctx.get(line.valid):
                 await ctx.tick()
                 cycles += 1
-                assert cycles <= period + system.parameters.pin_to_line_cycles
+                assert cycles <= period + parameters.pin_to_line_cycles
             assert (ctx.get(line.context), ctx.get(line.source)) == (guest, 1)
             assert ctx.get(line.vector) == vectors + 4 * 1
             assert not ctx.get(system.hypervisor.valid)
@@ -119,10 +120,10 @@ def test_amaranth_example_delivers_to_a_guest():
             await write(ctx, guest, "CLAIM", 0, source=1)
             await ctx.tick().repeat(8)
             assert not ctx.get(line.valid)
-        ctx.set(system.wires, 0b100)
-        await ctx.tick().repeat(system.parameters.pin_to_line_cycles)
+        ctx.set(system.device, 1)
+        await ctx.tick().repeat(parameters.pin_to_line_cycles)
         assert ctx.get(system.hypervisor.valid)
-        assert ctx.get(system.hypervisor.source) == 4
+        assert ctx.get(system.hypervisor.source) == 2
         done.append(True)
 
     simulator = Simulator(system)

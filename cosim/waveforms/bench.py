@@ -14,7 +14,7 @@ from hic.rtl.top import ControllerAXI4Lite
 
 from .recording import Recording, Row
 
-__all__ = ["Bench", "Reply", "Scene", "play"]
+__all__ = ["Bench", "OpenController", "Reply", "Scene", "play"]
 
 Scene = Callable[["Bench"], Awaitable[Recording]]
 
@@ -30,7 +30,7 @@ class Reply(NamedTuple):
     cycles: int
 
 
-class _OpenController(Controller):
+class OpenController(Controller):
     """A controller whose blocks stay reachable."""
 
     blocks: Any
@@ -44,7 +44,7 @@ class _OpenController(Controller):
 class _OpenTop(ControllerAXI4Lite):
     def __init__(self, parameters: Parameters) -> None:
         super().__init__(parameters)
-        self.core = self._core = _OpenController(parameters)
+        self.core = self._core = OpenController(parameters)
 
 
 class _Harness(Elaboratable):

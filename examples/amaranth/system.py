@@ -8,7 +8,7 @@ from amaranth.lib.wiring import Component, In, Out, connect, flipped
 from amaranth.sim import Simulator
 
 from hic.rtl.controller import Controller
-from hic.rtl.interfaces import BusSignature
+from hic.rtl.interfaces import BusSignature, DirectLineSignature, TrapLineSignature
 from hic.rtl.parameters import Parameters, Trigger
 from hic.rtl.registers import MAP, WINDOW_BYTES
 
@@ -27,34 +27,28 @@ class System(Component):
         Registers of the controller.
     device : In(1)
         The device's wire, a level.
-    guest_interrupt, guest_vector : Out(1), Out(32)
-        To the hart: an interrupt of the guest that runs, and its vector.
-    guest_taken : In(1)
-        The hart takes the interrupt in this cycle.
-    hypervisor_trap : Out(1)
-        To the hart: enter the hypervisor.
+    guest : Out(DirectLineSignature(PARAMETERS))
+        To the hart: interrupts of the guest that runs, with their vector; the hart acknowledges one as it takes it.
+    hypervisor : Out(TrapLineSignature(PARAMETERS))
+        To the hart: reasons to enter the hypervisor.
     """
 
     bus: In(BusSignature(PARAMETERS.address_bits))
     device: In(1)
-    guest_interrupt: Out(1)
-    guest_vector: Out(32)
-    guest_taken: In(1)
-    hypervisor_trap: Out(1)
+    guest: Out(DirectLineSignature(PARAMETERS))
+    hypervisor: Out(TrapLineSignature(PARAMETERS))
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.hic = hic = Controller(PARAMETERS)
         connect(m, flipped(self.bus), hic.bus)
+        connect(m, flipped(self.guest), hic.direct0)
+        connect(m, flipped(self.hypervisor), hic.trap0)
         ticks = Signal(8)
         m.d.sync += ticks.eq(ticks + 1)
         m.d.comb += [
             hic.irq[TIMER - 1].eq(ticks >= 252),
             hic.irq[DEVICE - 1].eq(self.device),
-            self.guest_interrupt.eq(hic.direct0.valid),
-            self.guest_vector.eq(hic.direct0.vector),
-            hic.direct0.acknowledge.eq(self.guest_taken),
-            self.hypervisor_trap.eq(hic.trap0.valid),
         ]
         return m
 
@@ -97,12 +91,12 @@ async def set_up(ctx, system):
 
 async def next_interrupt(ctx, system):
     """Waits for the guest's interrupt, takes it by the acknowledge input, and returns its source."""
-    while not ctx.get(system.guest_interrupt):
+    while not ctx.get(system.guest.valid):
         await ctx.tick()
-    source = (ctx.get(system.guest_vector) - VECTOR_BASE) // 4
-    ctx.set(system.guest_taken, 1)
+    source = (ctx.get(system.guest.vector) - VECTOR_BASE) // 4
+    ctx.set(system.guest.acknowledge, 1)
     await ctx.tick()
-    ctx.set(system.guest_taken, 0)
+    ctx.set(system.guest.acknowledge, 0)
     return source
 
 
@@ -120,7 +114,7 @@ def simulate():
                 ctx.set(system.device, 0)
             sources.append(source)
             await access(ctx, system, GUEST, "CLAIM", (0,), source)  # the completion
-            if ctx.get(system.hypervisor_trap):
+            if ctx.get(system.hypervisor.valid):
                 raise RuntimeError("the hypervisor was entered")
 
     simulator = Simulator(system)

@@ -6,18 +6,26 @@ from amaranth.lib.wiring import In, Out
 
 from ..interfaces import BusSignature
 
-__all__ = ["DATA_WIDTHS", "LaneSignature", "Lanes", "check_address_bits", "check_data_width", "lanes_of"]
+__all__ = [
+    "DATA_WIDTHS", "LaneSignature", "Lanes", "check_address_bits", "check_data_width", "check_width",
+    "lanes_of",
+]
 
 DATA_WIDTHS = (32, 64)
 """Widths that a bus with lanes may have."""
 
 
+def check_width(name: str, value: object, least: int) -> None:
+    """Raises TypeError if a width is not an integer, and ValueError if it is less than this."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer, not {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, not {value!r}")
+
+
 def check_address_bits(value: object) -> None:
     """Raises TypeError if the width of an address is not an integer, and ValueError if it is less than 3."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"address_bits must be an integer, not {value!r}")
-    if value < 3:
-        raise ValueError(f"address_bits must be at least 3, not {value!r}")
+    check_width("address_bits", value, 3)
 
 
 def check_data_width(value: object) -> None:

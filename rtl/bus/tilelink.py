@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from .lanes import LaneSignature, check_address_bits, check_data_width, lanes_of
+from .lanes import LaneSignature, check_address_bits, check_data_width, check_width, lanes_of
 
 __all__ = ["SIZE_BITS", "Message", "Reply", "TileLink", "TileLinkSignature"]
 
@@ -170,10 +170,7 @@ class TileLink(wiring.Component):
     def __init__(self, address_bits: int, data_width: int = 32, source_bits: int = 8) -> None:
         check_address_bits(address_bits)
         check_data_width(data_width)
-        if not isinstance(source_bits, int) or isinstance(source_bits, bool):
-            raise TypeError(f"source_bits must be an integer, not {source_bits!r}")
-        if source_bits < 1:
-            raise ValueError(f"source_bits must be at least 1, not {source_bits!r}")
+        check_width("source_bits", source_bits, 1)
         self._data_width = data_width
         super().__init__({
             "tl": In(TileLinkSignature(address_bits, data_width, source_bits)),

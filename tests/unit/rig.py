@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from amaranth.hdl import Elaboratable
 from amaranth.sim import Simulator
 
-from hic.rtl.controller import Controller
+from hic.cosim.waveforms.bench import OpenController
 from hic.rtl.parameters import Parameters
 from hic.rtl.registers import MAP, WINDOW_BYTES
 
@@ -36,17 +36,6 @@ class Reply(NamedTuple):
     data: int
     error: int
     cycles: int
-
-
-class OpenController(Controller):
-    """A controller whose blocks stay reachable."""
-
-    blocks: Any
-
-    def elaborate(self, platform: object) -> Any:
-        m = super().elaborate(platform)
-        self.blocks = m.submodules
-        return m
 
 
 class Core:
