@@ -30,6 +30,8 @@ ROOT = Path(__file__).parent.parent
 RECORD = Path("tests/checked.json")
 RESULTS = Path("build/check")
 IGNORED = {"__pycache__", "build"}
+COMMON = ("requirements.lock", "tests/conftest.py")
+"""Inputs of every part: the versions of the tools, and what tests share."""
 PATIENCE = 4
 """With `--minutes`, a part may take this many times what is expected of it before it is ended."""
 
@@ -47,7 +49,7 @@ class Part:
     def digest(self, root: Path) -> str:
         """Hash of the command and of every file in its inputs. Raises FileNotFoundError if one is not there."""
         found = hashlib.sha256(self.command.encode())
-        for name in self.inputs:
+        for name in (*COMMON, *self.inputs):
             path = root / name
             if not path.exists():
                 raise FileNotFoundError(f"inputs of [{self.name}] must exist: {name} does not")
@@ -118,7 +120,7 @@ def main(
     """Run the parts of `make check`, all or those that are named.
 
     \b
-    Exit status 1 if a part failed. Example: python tests/check.py proofs --record
+    Exit status 1 if a part failed. Example: python tests/check.py seeded-bugs --record
     """
     console = Console(highlight=False)
     parts = parts_of(root / "tests/checks.toml")
@@ -136,11 +138,12 @@ def main(
     outcomes = load(root / RESULTS / "results.json")
     recorded = load(root / RECORD) if touched else {}
 
-    def is_done(part: Part) -> bool:
+    def known(part: Part) -> Outcome | None:
+        """How the part ended on the files as they are."""
         found = (outcomes.get(part.name), recorded.get(part.name))
-        return any(each is not None and each.passed and each.digest == digests[part.name] for each in found)
+        return next((each for each in found if each is not None and each.digest == digests[part.name]), None)
 
-    waiting = [part for part in chosen if not is_done(part)]
+    waiting = [part for part in chosen if (found := known(part)) is None or not found.passed]
     if touched:
         waiting.sort(key=lambda part: part.minutes)
     began, failed = time.monotonic(), list[str]()
@@ -158,17 +161,12 @@ def main(
             console.print(f"{part.name} failed or took too long; the end of {log}:", style="red", markup=False)
             console.print("\n".join((root / log).read_text(errors="replace").splitlines()[-30:]), markup=False)
     if record:
-        passed_now = {
-            part.name: outcomes[part.name] for part in parts if is_done(part) and part.name in outcomes
-        }
+        passed_now = {part.name: found for part in parts if (found := known(part)) is not None and found.passed}
         save(root / RECORD, load(root / RECORD) | passed_now)
 
     table = Table("part", "checks", "state", "took", title="make check")
     for part in chosen:
-        found = next(
-            (each for each in (outcomes.get(part.name), recorded.get(part.name))
-             if each is not None and each.digest == digests[part.name]), None,
-        )
+        found = known(part)
         state = "not run on these files" if found is None else f"passed {found.date}" if found.passed else "failed"
         took = "-" if found is None else f"{found.seconds // 60} min {found.seconds % 60:02} s"
         table.add_row(part.name, part.title, state, took)
